@@ -1,0 +1,52 @@
+# Every target prepares what it needs in .venv, is quick when nothing changed, and is all that CI calls.
+# `dvc` commands are not hidden here: activate the environment (. .venv/bin/activate) and use them.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: .venv/.installed  ## create .venv with the locked requirements
+
+.PHONY: repro
+repro: install  ## bring data, checkpoints and metrics up to date, and print a summary
+	@dvc repro
+	@python -m tools.summary
+
+.PHONY: lint
+lint: .venv/.installed-dev  ## ruff and mypy
+	ruff format --check
+	ruff check
+	mypy
+
+.PHONY: test
+test: lint  ## lint, then all tests
+	pytest
+
+.PHONY: format
+format: .venv/.installed-dev  ## rewrite the code as lint wants it
+	ruff format
+	ruff check --fix
+
+.PHONY: lock
+lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from pyproject.toml
+	export UV_CUSTOM_COMPILE_COMMAND='make lock'
+	compile=(uv pip compile --quiet --universal --generate-hashes --no-annotate pyproject.toml --group numerics)
+	"$${compile[@]}" --output-file requirements.txt
+	"$${compile[@]}" --group dev --constraint requirements.txt --output-file requirements-dev.txt
+.ONESHELL: lock
+
+.venv/.installed: requirements.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=...")'
+	test -x .venv/bin/python || "$(PYTHON)" -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+.venv/.installed-dev: requirements-dev.txt .venv/.installed
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@

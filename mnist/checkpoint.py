@@ -1,0 +1,77 @@
+"""Checkpoints: safetensors files that say themselves what they are, the same bytes for the same weights."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from torch import nn
+
+from mnist.data import DataParams
+from mnist.errors import UserError
+from mnist.model import NetworkParams, build_network
+from mnist.params import Section
+
+# One key that holds all: the order of several keys in the file's header is random (safetensors issue 584).
+METADATA_KEY = "checkpoint"
+
+
+class Description(Section):
+    """What a checkpoint is and what made it. No time, host or path, and not the number of epochs that were asked for.
+
+    `training` is the rest of the recipe.
+    """
+
+    epoch: int
+    network: NetworkParams
+    threads: int
+    training: dict[str, Any]
+    data: DataParams
+    environment: dict[str, str]
+
+
+def checkpoint_name(epoch: int) -> str:
+    """The file name of an epoch's checkpoint: three digits, so that text order is number order."""
+    return f"epoch_{epoch:03d}.safetensors"
+
+
+def encode(network: nn.Module, description: Description) -> bytes:
+    """Return the content of a checkpoint file."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    metadata = json.dumps(description.model_dump(mode="json"), sort_keys=True)
+    return safetensors.torch.save(tensors, {METADATA_KEY: metadata})
+
+
+def load(path: Path, sha256: str | None = None) -> tuple[nn.Module, Description]:
+    """Return the network, on the CPU, and the description from a checkpoint file.
+
+    Raises:
+        UserError: the file is missing, is no checkpoint of this project, or differs from `sha256` where that is given.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run `dvc repro`, or fetch it with `dvc pull`") from None
+    if sha256 is not None and (actual := hashlib.sha256(content).hexdigest()) != sha256:
+        raise UserError(
+            f"{path} is damaged: its sha256 is {actual}, recorded is {sha256}; remove it and `dvc checkout --force`, "
+            "or train anew with `dvc repro --force train`"
+        )
+    try:
+        tensors = safetensors.torch.load(content)
+        description = Description.model_validate_json(_metadata(content)[METADATA_KEY])
+        network = build_network(description.network)
+        network.load_state_dict(tensors)
+    except (SafetensorError, KeyError, TypeError, ValidationError, RuntimeError) as error:
+        raise UserError(f"{path} is not a checkpoint of this project: {' '.join(str(error).split())}") from None
+    return network, description
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """The texts in the header of a safetensors file, which starts with its length as a little-endian 64-bit integer."""
+    header_length = int.from_bytes(content[:8], "little")
+    metadata: dict[str, str] = json.loads(content[8 : 8 + header_length])["__metadata__"]
+    return metadata

@@ -1,0 +1,89 @@
+"""The networks: images float32 [N, 1, 28, 28] from 0 to 1 in, logits [N, 10] out."""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mnist.idx import IMAGE_SIZE, NUM_CLASSES
+from mnist.params import Section
+
+Width = Annotated[int, Field(ge=1, le=1024)]
+
+
+class TwoLayerParams(Section):
+    """The network of the notes that this project started from."""
+
+    name: Literal["two_layer"]
+
+
+class ConvBlocksParams(Section):
+    """Groups of 3x3 blocks (convolution, batch norm, ReLU), a max pool between groups; one number is one block's width.
+
+    `stem` is the kernel of the first block's convolution, and its stride. `head` says what the linear layer at the end
+    sees: all pixels of the last maps (flatten), or each map's average.
+    """
+
+    name: Literal["conv_blocks"]
+    stem: tuple[Literal[3, 5], Literal[1, 2]] = Field(strict=False)
+    widths: list[Annotated[list[Width], Field(min_length=1)]] = Field(min_length=1, max_length=4)
+    head: Literal["flatten", "average"]
+
+
+NetworkParams = Annotated[TwoLayerParams | ConvBlocksParams, Field(discriminator="name")]
+
+
+def build_network(params: NetworkParams) -> nn.Module:
+    """Return a new network; its initial weights come from torch's global generator."""
+    network = TwoLayer() if isinstance(params, TwoLayerParams) else _conv_blocks(params)
+    return network.to(memory_format=torch.channels_last)
+
+
+def as_input(images: Tensor) -> Tensor:
+    """Images uint8 [N, 1, 28, 28] as the networks take them: float32 from 0 to 1."""
+    return images.to(torch.float32, memory_format=torch.channels_last).div_(255)
+
+
+class TwoLayer(nn.Module):
+    """Conv 1->8, average pool, batch norm, ReLU, conv 8->16, ReLU, linear to 10; 33,002 parameters.
+
+    The first convolution (3x3, padding 1) with the average pool (2x2) behind it is linear, and so equals one convolution
+    of 4x4 with stride 2, whose kernel is the 3x3 one averaged over the four pixels of the pool: computed like that, the
+    layer costs less than half.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 8, kernel_size=3, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.conv2 = nn.Conv2d(8, 16, kernel_size=3, padding=1)
+        self.linear = nn.Linear(16 * (IMAGE_SIZE // 2) ** 2, NUM_CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        pooled_kernel = functional.avg_pool2d(functional.pad(self.conv1.weight, (1, 1, 1, 1)), 2, stride=1)
+        maps = functional.conv2d(images, pooled_kernel, self.conv1.bias, stride=2, padding=1)
+        maps = functional.relu(self.norm(maps))
+        maps = functional.relu(self.conv2(maps))
+        logits: Tensor = self.linear(maps.flatten(1))
+        return logits
+
+
+def _conv_blocks(params: ConvBlocksParams) -> nn.Sequential:
+    kernel_size, stride = params.stem
+    layers: list[nn.Module] = []
+    channels = 1
+    for group, widths in enumerate(params.widths):
+        if group:
+            layers.append(nn.MaxPool2d(2))
+        for width in widths:
+            convolution = nn.Conv2d(channels, width, kernel_size, stride, padding=kernel_size // 2, bias=False)
+            layers += [convolution, nn.BatchNorm2d(width), nn.ReLU()]
+            channels, kernel_size, stride = width, 3, 1
+    if params.head == "average":
+        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, NUM_CLASSES)]
+    else:
+        size = IMAGE_SIZE // params.stem[1] // 2 ** (len(params.widths) - 1)
+        layers += [nn.Flatten(), nn.Linear(channels * size**2, NUM_CLASSES)]
+    return nn.Sequential(*layers)

@@ -1,0 +1,94 @@
+"""Reads params.yaml, strictly: a key is exactly what its pydantic type says, or nothing runs.
+
+A section's model stands beside the code it configures; here is only what all of them share.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from mnist.errors import UserError
+
+PARAMS_FILE = Path("params.yaml")
+T = TypeVar("T")
+
+
+class Section(BaseModel):
+    """Base of every section's model: no unknown key, no silent conversion, no NaN, no change after reading."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def read_param(key: str, expected: type[T]) -> T:
+    """Return the value at a dotted `key` of params.yaml, checked against `expected` (a pydantic type).
+
+    Each call raises the audit event `mnist.read_param` with the key, so that a test can compare what a stage reads
+    with what dvc.yaml says it reads.
+
+    Raises:
+        UserError: the file or key is missing, or a value is not what is allowed; the message lists every such value.
+    """
+    sys.audit("mnist.read_param", key)
+    value = _value_at(key)
+    try:
+        return TypeAdapter(expected).validate_python(value)
+    except ValidationError as error:
+        raise UserError("\n".join(_describe(key, value, problem) for problem in error.errors())) from None
+
+
+def _value_at(key: str) -> Any:
+    """The raw value, if YAML 1.1 (PyYAML) and YAML 1.2 (DVC) read the same one."""
+    try:
+        text = PARAMS_FILE.read_text(encoding="utf-8")
+        document = yaml.safe_load(text)
+        document_of_dvc = YAML(typ="safe", pure=True).load(text)
+    except FileNotFoundError:
+        raise UserError(f"{PARAMS_FILE} is missing: restore it with `git checkout {PARAMS_FILE}`") from None
+    except (yaml.YAMLError, YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{PARAMS_FILE} is not valid YAML: {' '.join(str(error).split())}") from None
+    path = ""
+    for part in key.split("."):
+        path = f"{path}.{part}" if path else part
+        if not isinstance(document, dict) or part not in document:
+            others = ", ".join(map(str, document)) if isinstance(document, dict) else "nothing"
+            raise UserError(f"{PARAMS_FILE}: {path} is missing; there is {others} in its place")
+        document, document_of_dvc = document[part], document_of_dvc[part]
+    _refuse_ambiguity(key, document, document_of_dvc)
+    return document
+
+
+def _refuse_ambiguity(key: str, value: Any, value_of_dvc: Any) -> None:
+    if isinstance(value, dict) and isinstance(value_of_dvc, dict) and value.keys() == value_of_dvc.keys():
+        for part in value:
+            _refuse_ambiguity(f"{key}.{part}", value[part], value_of_dvc[part])
+    elif isinstance(value, list) and isinstance(value_of_dvc, list) and len(value) == len(value_of_dvc):
+        for index, pair in enumerate(zip(value, value_of_dvc, strict=True)):
+            _refuse_ambiguity(f"{key}.{index}", *pair)
+    elif type(value) is not type(value_of_dvc) or value != value_of_dvc:
+        raise UserError(
+            f"{PARAMS_FILE}: {key} is read as {value!r} by YAML 1.1 and as {value_of_dvc!r} by YAML 1.2, which DVC uses; "
+            "write it so that both agree: numbers plainly (0.001 or 1.0e-3, not 1e-3; 10, not 010), texts in quotes"
+        )
+
+
+def _describe(key: str, value: Any, problem: Any) -> str:
+    """One line for one problem that pydantic found in `value`: file, key, value, what is allowed."""
+    path = [key]
+    for part in problem["loc"]:
+        # The location of a problem in a union also names the member; only real keys belong into the message.
+        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
+            value = value[part]
+            path.append(str(part))
+        elif problem["type"] == "missing" and part == problem["loc"][-1]:
+            path.append(str(part))
+    name = f"{PARAMS_FILE}: {'.'.join(path)}"
+    if problem["type"] == "missing":
+        return f"{name} is missing; add it"
+    if problem["type"] == "extra_forbidden":
+        return f"{name} is not a known key; remove it or correct its spelling"
+    return f"{name} is {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}"

@@ -1,0 +1,70 @@
+"""What every stage does around its work: one process at a time, errors in one line, no process left behind."""
+
+import ctypes
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from mnist.errors import UserError
+from mnist.inputs import Inputs
+
+LOCKS = Path("data/.locks")
+INTERRUPTED_STATUS = 130
+
+
+@contextmanager
+def stage(name: str) -> Iterator[Inputs]:
+    """Run the body as the stage `name`; it gets the `Inputs` through which it reads.
+
+    A UserError ends the process with status 1 and its message; Ctrl-C, SIGTERM and the end of the parent process
+    (`dvc`) end it with status 130. A second process for the same stage is refused.
+    """
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    _end_with_parent()
+    try:
+        with _lock(name):
+            yield Inputs()
+    except UserError as error:
+        sys.exit(f"{name}: {error}")
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED_STATUS)
+
+
+def _interrupt(signal_number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _end_with_parent() -> None:
+    """Ask Linux for a SIGTERM when the parent ends: a killed `dvc` would otherwise leave its stage running."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+
+
+@contextmanager
+def _lock(name: str) -> Iterator[None]:
+    """Hold the stage's lock; it ends with the process, however that ends."""
+    LOCKS.mkdir(parents=True, exist_ok=True)
+    path = LOCKS / name
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise UserError(
+                f"process {file.read().strip() or '(unknown)'} is running this stage here and holds {path}; "
+                "wait for it, or end it"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield

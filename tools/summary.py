@@ -1,0 +1,41 @@
+"""Prints what the last run gave, in a few lines: `python -m tools.summary`."""
+
+import json
+import sys
+from pathlib import Path
+
+import yaml
+
+EVALUATE_JSON = Path("metrics/evaluate.json")
+
+
+def main() -> None:
+    try:
+        metrics = json.loads(EVALUATE_JSON.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        sys.exit(f"summary: {EVALUATE_JSON} is missing: run `dvc repro`")
+    recipe = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["recipe"]
+    print("\n".join(["", *summary_lines(recipe, metrics), ""]))
+
+
+def summary_lines(recipe: str, metrics: dict[str, float]) -> list[str]:
+    """Return the lines for the contents of metrics/evaluate.json."""
+    rows = {
+        "recipe": recipe,
+        "best epoch": f"{metrics['best_epoch']}",
+        "validation accuracy": _percent(metrics.get("validation_accuracy")),
+        "test accuracy": f"{_percent(metrics['test_accuracy'])}  "
+        f"(95 % interval {_percent(metrics['test_accuracy_low'])} to {_percent(metrics['test_accuracy_high'])}, "
+        f"{metrics['test_errors']} errors)",
+        "the network": "data/model.safetensors",
+        "look next": "dvc metrics diff, dvc plots show, params.yaml",
+    }
+    return [f"{name:<20} {value}" for name, value in rows.items()]
+
+
+def _percent(fraction: float | None) -> str:
+    return "none" if fraction is None else f"{100 * fraction:.2f} %"
+
+
+if __name__ == "__main__":
+    main()
