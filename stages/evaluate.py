@@ -18,6 +18,7 @@ from mnist.environment import numerics_versions
 from mnist.files import write_file
 from mnist.idx import NUM_CLASSES
 from mnist.inference import evaluate, predict, score
+from mnist.memory import keep_freed_memory
 from mnist.progress import Progress
 from mnist.stage import stage
 from mnist.statistics import wilson_interval
@@ -39,6 +40,7 @@ def main() -> None:
         trained = pd.read_csv(TRAIN_CSV)
         paths = {epoch: CHECKPOINTS / checkpoint_name(epoch) for epoch in trained["epoch"]}
         inputs.files([TRAIN_CSV, *paths.values()])
+        keep_freed_memory()
         device = make_deterministic(load(next(iter(paths.values())))[1].threads)
         validation = load_training(RAW_DATA, data_params)[1].to(device)
         test = load_test(RAW_DATA, data_params).to(device)

@@ -20,6 +20,7 @@ from mnist.epoch import train_epoch
 from mnist.errors import UserError
 from mnist.files import replace_folder
 from mnist.inference import evaluate
+from mnist.memory import keep_freed_memory
 from mnist.model import build_network
 from mnist.progress import Progress
 from mnist.recipe import Recipe
@@ -36,6 +37,7 @@ def main() -> None:
         data_params: DataParams = inputs.param("data", DataParams)
         recipe: Recipe = inputs.param(f"recipes.{inputs.param('recipe', str)}", Recipe)
         environment = numerics_versions()
+        keep_freed_memory()
         device = make_deterministic(recipe.threads)
         training, validation = (part.to(device) for part in load_training(RAW_DATA, data_params))
 
