@@ -32,9 +32,11 @@ class Examples:
         return len(self.labels)
 
     def select(self, indices: Tensor) -> "Examples":
+        """Return the examples at `indices` int64 [M], in that order."""
         return Examples(self.images[indices], self.labels[indices])
 
     def to(self, device: torch.device) -> "Examples":
+        """Return the examples on a device."""
         return Examples(self.images.to(device), self.labels.to(device))
 
 

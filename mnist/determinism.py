@@ -47,7 +47,9 @@ def generator_for(seed: int, epoch: int, purpose: str) -> torch.Generator:
 def _choose_device() -> torch.device:
     name = os.environ.get("MNIST_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
     if name not in ("cpu", "cuda"):
-        raise UserError(f"MNIST_DEVICE is {name!r}; expected cpu or cuda, or nothing: a GPU is then used if there is one")
+        raise UserError(
+            f"MNIST_DEVICE is {name!r}; expected cpu or cuda, or nothing: a GPU is then used if there is one"
+        )
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("MNIST_DEVICE is 'cuda', but torch finds no usable GPU; unset it to compute on the CPU")
     return torch.device(name)

@@ -22,7 +22,7 @@ def train_epoch(
     torch.manual_seed(derive_seed(recipe.seed, epoch, "network"))
     augment_generator = generator_for(recipe.seed, epoch, "augment")
     order = torch.randperm(len(examples), generator=generator_for(recipe.seed, epoch, "order"))
-    batches = order.to(examples.labels.device).split(recipe.batch_size)
+    batches = torch.split(order.to(examples.labels.device), recipe.batch_size)
     network.train()
     total_loss = torch.zeros((), dtype=torch.float64, device=examples.labels.device)
     for index, batch in enumerate(batches):

