@@ -45,6 +45,11 @@ def encode(network: nn.Module, description: Description) -> bytes:
     return safetensors.torch.save(tensors, {METADATA_KEY: metadata})
 
 
+def restore(network: nn.Module, content: bytes) -> None:
+    """Give a network the weights of a checkpoint file's content."""
+    network.load_state_dict(safetensors.torch.load(content))
+
+
 def load(path: Path, sha256: str | None = None) -> tuple[nn.Module, Description]:
     """Return the network, on the CPU, and the description from a checkpoint file.
 

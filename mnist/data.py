@@ -40,13 +40,23 @@ class Examples:
         return Examples(self.images.to(device), self.labels.to(device))
 
 
+def list_training_files(raw: Path, dataset: DatasetName) -> list[Path]:
+    """Return the paths that `load_training` reads."""
+    return [raw / FOLDERS[dataset] / name for name in (TRAINING_IMAGES, TRAINING_LABELS)]
+
+
+def list_test_files(raw: Path, dataset: DatasetName) -> list[Path]:
+    """Return the paths that `load_test` reads."""
+    return [raw / FOLDERS[dataset] / name for name in (TEST_IMAGES, TEST_LABELS)]
+
+
 def load_training(raw: Path, params: DataParams) -> tuple[Examples, Examples]:
     """Return the training and the validation examples: a split of the data set's training images.
 
     Raises:
         UserError: a file is missing or malformed, or no training image would be left.
     """
-    examples = _load(raw / FOLDERS[params.dataset], TRAINING_IMAGES, TRAINING_LABELS)
+    examples = _load(*list_training_files(raw, params.dataset))
     if params.validation_size >= len(examples):
         raise UserError(
             f"{PARAMS_FILE}: data.validation_size is {params.validation_size}; "
@@ -64,14 +74,14 @@ def load_test(raw: Path, params: DataParams) -> Examples:
     Raises:
         UserError: a file is missing or malformed.
     """
-    return _load(raw / FOLDERS[params.dataset], TEST_IMAGES, TEST_LABELS)
+    return _load(*list_test_files(raw, params.dataset))
 
 
-def _load(folder: Path, images_name: str, labels_name: str) -> Examples:
+def _load(images_path: Path, labels_path: Path) -> Examples:
     try:
-        images_content, labels_content = (folder / images_name).read_bytes(), (folder / labels_name).read_bytes()
+        images_content, labels_content = images_path.read_bytes(), labels_path.read_bytes()
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is missing: run `dvc repro download`") from None
-    images = parse_images(images_content, images_name)
-    labels = parse_labels(labels_content, labels_name, len(images))
+    images = parse_images(images_content, str(images_path))
+    labels = parse_labels(labels_content, str(labels_path), len(images))
     return Examples(torch.tensor(images).unsqueeze(1), torch.tensor(labels, dtype=torch.int64))

@@ -9,6 +9,8 @@ import torch
 
 from mnist.errors import UserError
 
+RECORDED_DEVICE = "CPU x86_64 AVX2"  # What dvc.lock and metrics/ in git were made on.
+
 
 def make_deterministic(threads: int) -> torch.device:
     """Set torch up for exact results with `threads` CPU threads, and return the device to compute on.
@@ -25,12 +27,18 @@ def make_deterministic(threads: int) -> torch.device:
     torch.set_num_threads(threads)
     device = _choose_device()
     if device.type == "cuda":
-        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS is deterministic only with a fixed workspace.
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # Without a fixed workspace cuBLAS is not deterministic.
         torch.backends.cudnn.benchmark = False
-        print(f"computing on {torch.cuda.get_device_name(device)}; its bytes differ from a CPU's (MNIST_DEVICE=cpu)")
-    elif platform.machine() != "x86_64" or torch.backends.cpu.get_cpu_capability() != "AVX2":
-        print(f"this CPU ({platform.machine()}) lacks AVX2: it computes well, but not the bytes recorded in dvc.lock")
+    if (kind := describe_device(device)) != RECORDED_DEVICE:
+        print(f"computing on {kind}: results differ in their last bits from those on {RECORDED_DEVICE}", flush=True)
     return device
+
+
+def describe_device(device: torch.device) -> str:
+    """What of the device can change bits: the CPU's kernels, which the profile in `mnist` fixes, or the GPU's model."""
+    if device.type == "cuda":
+        return f"GPU {torch.cuda.get_device_name(device)}"
+    return f"CPU {platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
 
 
 def derive_seed(seed: int, epoch: int, purpose: str) -> int:

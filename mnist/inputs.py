@@ -5,11 +5,12 @@ recorded as the origin of results that it has no part in; so a stage notes what 
 """
 
 import hashlib
-import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from mnist.errors import UserError
 from mnist.params import PARAMS_FILE, read_param
@@ -31,19 +32,25 @@ class Inputs:
         return value
 
     def files(self, paths: Iterable[Path]) -> None:
-        """Note files that the stage reads."""
-        for path in paths:
-            self._files[path] = _sha256(path.read_bytes())
+        """Note files that the stage reads.
 
-    def digest(self, *, environment: dict[str, Any], without: frozenset[str] = frozenset()) -> str:
-        """A sha256 over all that was noted and `environment`; `without` names fields of sections to leave out."""
-        params = {
-            key: value.model_dump(exclude=set(without)) if hasattr(value, "model_dump") else value
-            for key, (_, value) in self._params.items()
-        }
-        files = {path.as_posix(): sha256 for path, sha256 in self._files.items()}
-        noted = {"params": params, "files": files, "environment": environment}
-        return _sha256(json.dumps(noted, sort_keys=True).encode())
+        Raises:
+            UserError: one is missing.
+        """
+        for path in paths:
+            try:
+                self._files[path] = _sha256(path.read_bytes())
+            except FileNotFoundError:
+                raise UserError(f"{path} is missing: run `dvc repro`, or fetch it with `dvc pull`") from None
+
+    def values(self, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+        """All that was noted, by name: parameters by dotted key, files by path with their sha256.
+
+        `without` names fields to leave out of the sections that have them.
+        """
+        params = {key: TypeAdapter(Any).dump_python(value, mode="json") for key, (_, value) in self._params.items()}
+        kept = {key: _without(value, without) for key, value in params.items()}
+        return dict(_flatten(kept)) | {path.as_posix(): sha256 for path, sha256 in self._files.items()}
 
     def verify_unchanged(self) -> None:
         """Call before results are published.
@@ -67,6 +74,18 @@ def _loaded_code() -> list[Path]:
     files = [Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))]
     inside = [file.relative_to(root) for file in files if file.is_relative_to(root)]
     return sorted({file for file in inside if file.parts[0] in CODE_PACKAGES})
+
+
+def _without(value: Any, fields: frozenset[str]) -> Any:
+    return {name: part for name, part in value.items() if name not in fields} if isinstance(value, dict) else value
+
+
+def _flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _sha256(content: bytes) -> str:

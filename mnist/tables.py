@@ -14,7 +14,7 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     write_file(path, table.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode())
 
 
-def write_json(path: Path, values: Mapping[str, float]) -> None:
-    """Write numbers by name, in the order given, rounded to six decimals."""
-    rounded = {name: round(value, 6) for name, value in values.items()}
+def write_json(path: Path, values: Mapping[str, float | str]) -> None:
+    """Write values by name, in the order given; fractions rounded to six decimals."""
+    rounded = {name: round(value, 6) if isinstance(value, float) else value for name, value in values.items()}
     write_file(path, (json.dumps(rounded, indent=2, allow_nan=False) + "\n").encode())

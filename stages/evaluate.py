@@ -11,7 +11,7 @@ import pandas as pd
 from torch import Tensor
 
 from mnist.checkpoint import checkpoint_name, load
-from mnist.data import DataParams, load_test, load_training
+from mnist.data import DataParams, list_test_files, list_training_files, load_test, load_training
 from mnist.dataset import RAW_DATA
 from mnist.determinism import make_deterministic
 from mnist.environment import numerics_versions
@@ -39,7 +39,11 @@ def main() -> None:
         numerics_versions()
         trained = pd.read_csv(TRAIN_CSV)
         paths = {epoch: CHECKPOINTS / checkpoint_name(epoch) for epoch in trained["epoch"]}
-        inputs.files([TRAIN_CSV, *paths.values()])
+        raw_files = [
+            *list_training_files(RAW_DATA, data_params.dataset),
+            *list_test_files(RAW_DATA, data_params.dataset),
+        ]
+        inputs.files([TRAIN_CSV, *paths.values(), *raw_files])
         keep_freed_memory()
         device = make_deterministic(load(next(iter(paths.values())))[1].threads)
         validation = load_training(RAW_DATA, data_params)[1].to(device)

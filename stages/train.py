@@ -1,20 +1,23 @@
 """Trains the chosen recipe's network, and keeps a checkpoint of every epoch.
 
-Reads params.yaml (recipe, recipes.<recipe>, data), pyproject.toml (the pinned versions) and data/raw;
-writes data/checkpoints and metrics/train.csv, whose rows name the sha256 of each checkpoint.
+Reads params.yaml (recipe, recipes.<recipe>, data), pyproject.toml (the pinned versions) and data/raw; writes
+data/checkpoints, metrics/train.csv, whose rows name the sha256 of each checkpoint, and metrics/environment.json.
+Epochs that were finished before, in a run that was killed or was shorter, are taken from data/.resume.
 """
 
-import hashlib
 import math
+from collections.abc import Callable
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
 import torch
 
-from mnist.checkpoint import Description, checkpoint_name, encode
-from mnist.data import DataParams, load_training
+from mnist.checkpoint import Description, checkpoint_name, encode, restore
+from mnist.data import DataParams, Examples, list_training_files, load_training
 from mnist.dataset import RAW_DATA
-from mnist.determinism import derive_seed, make_deterministic
+from mnist.determinism import derive_seed, describe_device, make_deterministic
 from mnist.environment import numerics_versions
 from mnist.epoch import train_epoch
 from mnist.errors import UserError
@@ -24,57 +27,104 @@ from mnist.memory import keep_freed_memory
 from mnist.model import build_network
 from mnist.progress import Progress
 from mnist.recipe import Recipe
+from mnist.resume import EpochRecord, History, encode_optimizer, restore_optimizer
 from mnist.stage import stage
 from mnist.step import build_optimizer
-from mnist.tables import write_csv
+from mnist.tables import write_csv, write_json
 
 CHECKPOINTS = Path("data/checkpoints")
 TRAIN_CSV = Path("metrics/train.csv")
+ENVIRONMENT_JSON = Path("metrics/environment.json")
 
 
 def main() -> None:
     with stage("train") as inputs:
         data_params: DataParams = inputs.param("data", DataParams)
         recipe: Recipe = inputs.param(f"recipes.{inputs.param('recipe', str)}", Recipe)
-        environment = numerics_versions()
+        inputs.files(list_training_files(RAW_DATA, data_params.dataset))
         keep_freed_memory()
         device = make_deterministic(recipe.threads)
-        training, validation = (part.to(device) for part in load_training(RAW_DATA, data_params))
+        environment = {"device": describe_device(device)} | numerics_versions()
 
-        torch.manual_seed(derive_seed(recipe.seed, epoch=0, purpose="network"))
-        network = build_network(recipe.network).to(device)
-        optimizer = build_optimizer(network, recipe.optimizer)
-        checkpoints: dict[Path, bytes] = {}
-        rows = []
-        progress = Progress("epoch", recipe.epochs)
-        for epoch in range(1, recipe.epochs + 1):
-            loss = train_epoch(network, optimizer, training, recipe, epoch)
-            if not math.isfinite(loss):
-                raise UserError(f"the loss of epoch {epoch} is {loss}: lower optimizer.learning_rate of the recipe")
-            score = evaluate(network, validation)
-            description = Description(
-                epoch=epoch,
+        history = History(inputs.values(without=frozenset({"epochs"})) | environment)
+        announce(history, recipe.epochs)
+        if len(history.records) < recipe.epochs:
+            training, validation = (part.to(device) for part in load_training(RAW_DATA, data_params))
+            rest = recipe.model_dump(exclude={"epochs", "network", "threads"})
+            describe = partial(
+                Description,
                 network=recipe.network,
                 threads=recipe.threads,
-                training=recipe.model_dump(exclude={"epochs", "network", "threads"}),
+                training=rest,
                 data=data_params,
-                environment=environment | {"device": device.type},
+                environment=environment,
             )
-            content = encode(network, description)
-            checkpoints[Path(checkpoint_name(epoch))] = content
-            rows.append(
-                {
-                    "epoch": epoch,
-                    "train_loss": loss,
-                    "validation_loss": score.loss,
-                    "validation_accuracy": score.accuracy,
-                    "sha256": hashlib.sha256(content).hexdigest(),
-                }
-            )
-            progress.advance(loss=loss, validation_accuracy=score.accuracy)
+            train(history, recipe, training, validation, describe)
+
         inputs.verify_unchanged()
-        replace_folder(CHECKPOINTS, checkpoints)
-        write_csv(TRAIN_CSV, pd.DataFrame(rows))
+        publish(history, recipe.epochs)
+        write_json(ENVIRONMENT_JSON, environment | {"threads": recipe.threads})
+        history.remove_old()
+
+
+def announce(history: History, num_epochs: int) -> None:
+    """Say where the training starts, and why there."""
+    if history.dropped:
+        print(f"epochs {', '.join(map(str, history.dropped))} are dropped: files of theirs are missing or damaged")
+    num_done = len(history.records)
+    if num_done == 0:
+        print(f"starting at epoch 1 of {num_epochs}: {history.origin}", flush=True)
+    elif num_done < num_epochs:
+        print(f"continuing at epoch {num_done + 1} of {num_epochs}: {history.origin}", flush=True)
+    else:
+        print(f"all {num_epochs} epochs are there, nothing to train: {history.origin}", flush=True)
+
+
+def train(
+    history: History,
+    recipe: Recipe,
+    training: Examples,
+    validation: Examples,
+    describe: Callable[..., Description],
+) -> None:
+    """Add to the history the epochs that it lacks; the examples' device is the one to train on.
+
+    Raises:
+        UserError: the loss is no longer a finite number.
+    """
+    device = training.labels.device
+    torch.manual_seed(derive_seed(recipe.seed, epoch=0, purpose="network"))
+    network = build_network(recipe.network).to(device)
+    optimizer = build_optimizer(network, recipe.optimizer)
+    num_done = len(history.records)
+    if num_done:
+        restore(network, history.checkpoint(num_done))
+        restore_optimizer(optimizer, history.optimizer_state(num_done))
+    progress = Progress("epoch", recipe.epochs, num_done)
+    for epoch in range(num_done + 1, recipe.epochs + 1):
+        loss = train_epoch(network, optimizer, training, recipe, epoch)
+        if not math.isfinite(loss):
+            raise UserError(f"the loss of epoch {epoch} is {loss}: lower optimizer.learning_rate of the recipe")
+        score = evaluate(network, validation)
+        checkpoint, optimizer_state = encode(network, describe(epoch=epoch)), encode_optimizer(optimizer)
+        record = EpochRecord(
+            epoch=epoch,
+            train_loss=loss,
+            validation_loss=score.loss,
+            validation_accuracy=score.accuracy,
+            checkpoint_sha256=sha256(checkpoint).hexdigest(),
+            optimizer_sha256=sha256(optimizer_state).hexdigest(),
+        )
+        history.append(record, checkpoint, optimizer_state)
+        progress.advance(loss=loss, validation_accuracy=score.accuracy)
+
+
+def publish(history: History, num_epochs: int) -> None:
+    """Write the outputs that DVC knows, from the first `num_epochs` epochs of the history."""
+    records = history.records[:num_epochs]
+    replace_folder(CHECKPOINTS, {Path(checkpoint_name(r.epoch)): history.checkpoint(r.epoch) for r in records})
+    table = pd.DataFrame(records).drop(columns="optimizer_sha256").rename(columns={"checkpoint_sha256": "sha256"})
+    write_csv(TRAIN_CSV, table)
 
 
 if __name__ == "__main__":
