@@ -71,7 +71,8 @@ def load(path: Path, sha256: str | None = None) -> tuple[nn.Module, Description]
         network = build_network(description.network)
         network.load_state_dict(tensors)
     except (SafetensorError, KeyError, TypeError, ValidationError, RuntimeError) as error:
-        raise UserError(f"{path} is not a checkpoint of this project: {' '.join(str(error).split())}") from None
+        reason = f"it has no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise UserError(f"{path} is not a checkpoint of this project: {reason}") from None
     return network, description
 
 

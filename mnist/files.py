@@ -28,4 +28,9 @@ def replace_folder(path: Path, files: Mapping[Path, bytes]) -> None:
             (new / name).write_bytes(content)
         if path.exists():
             path.rename(old)
-        new.rename(path)
+        try:
+            new.rename(path)
+        except BaseException:
+            if old.exists():
+                old.rename(path)
+            raise

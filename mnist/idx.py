@@ -42,8 +42,10 @@ def parse_labels(content: bytes, name: str, num_images: int) -> NDArray[np.uint8
 def _parse(content: bytes, name: str, num_dimensions: int) -> NDArray[np.uint8]:
     magic = bytes([0, 0, 8, num_dimensions])
     header_length = len(magic) + 4 * num_dimensions
-    if content[:4] != magic or len(content) < header_length:
+    if content[:4] != magic:
         raise UserError(f"{name} is not an idx file: it starts with {content[:4].hex()!r}; expected {magic.hex()!r}")
+    if len(content) < header_length:
+        raise UserError(f"{name} is {len(content)} bytes long; its header alone asks for {header_length}")
     shape = tuple(int(size) for size in np.frombuffer(content, ">u4", num_dimensions, offset=4))
     length = header_length + int(np.prod(shape, dtype=object))
     if len(content) != length:

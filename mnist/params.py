@@ -49,13 +49,14 @@ def _value_at(key: str) -> Any:
     except FileNotFoundError:
         raise UserError(f"{PARAMS_FILE} is missing: restore it with `git checkout {PARAMS_FILE}`") from None
     except (yaml.YAMLError, YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{PARAMS_FILE} is not valid YAML: {' '.join(str(error).split())}") from None
+        reason = " ".join(str(error).split("To suppress this check")[0].split())
+        raise UserError(f"{PARAMS_FILE} is not valid YAML: {reason}") from None
     path = ""
     for part in key.split("."):
         path = f"{path}.{part}" if path else part
         if not isinstance(document, dict) or part not in document:
-            others = ", ".join(map(str, document)) if isinstance(document, dict) else "nothing"
-            raise UserError(f"{PARAMS_FILE}: {path} is missing; there is {others} in its place")
+            there = f"the keys {', '.join(map(str, document))}" if isinstance(document, dict) else repr(document)
+            raise UserError(f"{PARAMS_FILE}: {path} is missing; in its place there is {there}")
         document, document_of_dvc = document[part], document_of_dvc[part]
     _refuse_ambiguity(key, document, document_of_dvc)
     return document
@@ -68,10 +69,10 @@ def _refuse_ambiguity(key: str, value: Any, value_of_dvc: Any) -> None:
     elif isinstance(value, list) and isinstance(value_of_dvc, list) and len(value) == len(value_of_dvc):
         for index, pair in enumerate(zip(value, value_of_dvc, strict=True)):
             _refuse_ambiguity(f"{key}.{index}", *pair)
-    elif type(value) is not type(value_of_dvc) or value != value_of_dvc:
+    elif type(value) is not type(value_of_dvc) or repr(value) != repr(value_of_dvc):
         raise UserError(
             f"{PARAMS_FILE}: {key} is read as {value!r} by YAML 1.1 and as {value_of_dvc!r} by YAML 1.2, which DVC "
-            "uses; write it so that both agree: numbers plainly (0.001 or 1.0e-3, not 1e-3; 10, not 010), texts in quotes"
+            "uses; write it so that both agree: numbers plainly (0.001, not 1e-3; 10, not 010), texts in quotes"
         )
 
 
@@ -80,7 +81,9 @@ def _describe(key: str, value: Any, problem: Any) -> str:
     path = [key]
     for part in problem["loc"]:
         # The location of a problem in a union also names the member; only real keys belong into the message.
-        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
+        if (isinstance(value, dict) and part in value) or (
+            isinstance(value, list) and isinstance(part, int) and part < len(value)
+        ):
             value = value[part]
             path.append(str(part))
         elif problem["type"] == "missing" and part == problem["loc"][-1]:
@@ -88,6 +91,10 @@ def _describe(key: str, value: Any, problem: Any) -> str:
     name = f"{PARAMS_FILE}: {'.'.join(path)}"
     if problem["type"] == "missing":
         return f"{name} is missing; add it"
+    if problem["type"] == "union_tag_not_found":
+        return f"{name}.name is missing; add it"
+    if problem["type"] == "union_tag_invalid":
+        return f"{name}.name is {problem['ctx']['tag']!r}; expected {problem['ctx']['expected_tags']}"
     if problem["type"] == "extra_forbidden":
         return f"{name} is not a known key; remove it or correct its spelling"
     return f"{name} is {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}"

@@ -10,7 +10,8 @@ class Progress:
     """Counts `total` units, of which `done` were there before; `advance` shows the latest values and the time left."""
 
     def __init__(self, unit: str, total: int, done: int = 0) -> None:
-        self._bar = tqdm(total=total, initial=done, unit=unit, disable=not sys.stderr.isatty(), dynamic_ncols=True)
+        self._in_terminal = sys.stderr.isatty()
+        self._bar = tqdm(total=total, initial=done, unit=unit, disable=not self._in_terminal, dynamic_ncols=True)
         self._unit, self._total, self._done = unit, total, done
         self._first, self._start = done, time.monotonic()
 
@@ -22,7 +23,7 @@ class Progress:
         self._bar.update()
         if self._done == self._total:
             self._bar.close()
-        if self._bar.disable:
+        if not self._in_terminal:
             seconds_each = (time.monotonic() - self._start) / (self._done - self._first)
             left = tqdm.format_interval(seconds_each * (self._total - self._done))
             texts = ", ".join(f"{name} {value}" for name, value in shown.items())

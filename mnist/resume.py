@@ -1,8 +1,8 @@
 """Keeps the finished epochs of a training where DVC does not delete them, so that no run computes one twice.
 
-data/.resume/<key>/ holds, per epoch, the checkpoint and the optimizer's state, a manifest that is written last, and the
-inputs that the key stands for: all that determines an epoch, and so not how many epochs are wanted. A killed run goes on
-at its last whole epoch, a longer one continues a shorter one, and both give the bytes of a run in one go.
+data/.resume/<key>/ holds, per epoch, the checkpoint and the optimizer's state; a manifest, which is written last; and
+the inputs that the key stands for: all that determines an epoch, and so not how many epochs are wanted. A killed run
+goes on after its last whole epoch, a longer one continues a shorter one, and both give the bytes of one uninterrupted.
 """
 
 import hashlib

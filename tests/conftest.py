@@ -1,3 +1,51 @@
 """What tests share: tiny data in MNIST's format, and a copy of the project that learns it in seconds."""
 
 import mnist  # isort: skip  # noqa: F401  (before torch, for the CPU profile)
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+import stages  # noqa: F401
+from tests.project import Project, create_project
+from tests.tiny import write_tiny_dataset
+
+# Importing `stages` lets Ctrl-C end the process at once; in the test run it interrupts the test, as ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _torch_settings_restored() -> Iterator[None]:
+    """Give the next test torch as this one found it."""
+    num_threads, mode = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    yield
+    torch.set_num_threads(num_threads)
+    torch.set_deterministic_debug_mode(mode)
+    torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def tiny_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like data/raw, with MNIST/raw below it; to be read, not written."""
+    raw = tmp_path_factory.mktemp("tiny")
+    write_tiny_dataset(raw / "MNIST/raw")
+    return raw
+
+
+@pytest.fixture(scope="session")
+def trained_template(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in which `dvc repro` has run and its results are committed; to be copied, not changed."""
+    project = create_project(tmp_path_factory.mktemp("template"))
+    assert project.repro() == ["download", "train", "evaluate"]
+    project.commit()
+    return project
+
+
+@pytest.fixture
+def project(trained_template: Project, tmp_path: Path) -> Project:
+    """A project of the test's own, trained and committed."""
+    return trained_template.copy(tmp_path / "copy")

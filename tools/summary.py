@@ -14,7 +14,8 @@ def main() -> None:
         metrics = json.loads(EVALUATE_JSON.read_text(encoding="utf-8"))
     except FileNotFoundError:
         sys.exit(f"summary: {EVALUATE_JSON} is missing: run `dvc repro`")
-    recipe = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["recipe"]
+    lock = yaml.safe_load(Path("dvc.lock").read_text(encoding="utf-8"))
+    recipe = lock["stages"]["train"]["params"]["params.yaml"]["recipe"]
     print("\n".join(["", *summary_lines(recipe, metrics), ""]))
 
 

@@ -1,0 +1,58 @@
+"""Python imports this at its start where a test puts the folder on PYTHONPATH; it looks on, or kills, from inside.
+
+AUDIT_FOLDER: the process appends to a file there, named after its stage, each file it opens and parameter it reads.
+KILL_AT: the process kills itself before its n-th write, fsync or rename below data/ (n from 1).
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+
+def _audit(folder: str) -> None:
+    log = (Path(folder) / _stage()).open("a", encoding="utf-8")
+
+    def note(event: str, args: tuple[object, ...]) -> None:
+        if (event == "open" and isinstance(args[0], str)) or event == "mnist.read_param":
+            log.write(f"{event} {args[0]}\n")
+            log.flush()
+
+    sys.addaudithook(note)
+
+
+def _kill_at(number: int) -> None:
+    data = str(Path("data").resolve())
+    count = 0
+
+    def step() -> None:
+        nonlocal count
+        count += 1
+        if count == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def look(event: str, args: tuple[object, ...]) -> None:
+        path = os.path.abspath(args[0]) if event in ("open", "os.rename") and isinstance(args[0], str) else ""
+        in_scope = path.startswith((data, str(Path("metrics").resolve()))) and "/.locks/" not in path
+        if in_scope and (event == "os.rename" or int(str(args[2])) & os.O_ACCMODE != os.O_RDONLY):
+            step()
+
+    fsync = os.fsync
+
+    def fsync_or_die(descriptor: int) -> None:
+        step()
+        fsync(descriptor)
+
+    sys.addaudithook(look)
+    os.fsync = fsync_or_die  # type: ignore[assignment]
+
+
+def _stage() -> str:
+    return sys.orig_argv[-1]
+
+
+if _stage().startswith("stages."):
+    if "AUDIT_FOLDER" in os.environ:
+        _audit(os.environ["AUDIT_FOLDER"])
+    if "KILL_AT" in os.environ:
+        _kill_at(int(os.environ["KILL_AT"]))

@@ -1,0 +1,124 @@
+"""What runs after which change: the real `dvc` on tiny data."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.project import Project, stages_run
+
+ALL = ["download", "train", "evaluate"]
+
+
+def edit_param(key: str, value: object) -> Callable[[Project], None]:
+    return lambda project: project.set_param(key, value)
+
+
+def edit_file(path: str) -> Callable[[Project], None]:
+    comment = "\n<!-- edited -->\n" if path.endswith(".md") else "\n# edited\n"
+    return lambda project: project.append(path, comment)
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        pytest.param(lambda project: None, [], id="nothing"),
+        pytest.param(edit_file("README.md"), [], id="README.md"),
+        pytest.param(edit_file("tools/summary.py"), [], id="a tool"),
+        pytest.param(edit_file("tests/tiny.py"), [], id="a test"),
+        pytest.param(edit_param("recipes.seed.batch_size", 16), [], id="a key of another recipe"),
+        pytest.param(edit_file("mnist/sources.py"), ["download"], id="library file of download"),
+        pytest.param(edit_file("mnist/schedule.py"), ["train"], id="library file of train"),
+        pytest.param(edit_file("mnist/statistics.py"), ["evaluate"], id="library file of evaluate"),
+        pytest.param(edit_file("mnist/model.py"), ["train", "evaluate"], id="library file of train and evaluate"),
+        pytest.param(edit_file("stages/evaluate.py"), ["evaluate"], id="evaluate.py"),
+        pytest.param(edit_param("recipes.demo.batch_size", 16), ["train", "evaluate"], id="a key of the chosen recipe"),
+        pytest.param(edit_param("data.split_seed", 1), ["train", "evaluate"], id="data.split_seed"),
+    ],
+)
+def test_change_reruns_only_what_it_affects(
+    project: Project, edit: Callable[[Project], None], expected: list[str]
+) -> None:
+    edit(project)
+    assert project.repro() == expected
+
+
+def test_run_leaves_nothing_for_git_but_its_lock_and_metrics(project: Project) -> None:
+    assert project.run("git", "status", "--porcelain").stdout == ""
+    project.set_param("data.split_seed", 1)
+    project.repro()
+    changed = {line[3:] for line in project.run("git", "status", "--porcelain").stdout.splitlines()}
+    assert {"dvc.lock", "params.yaml"} < changed
+    assert all(path.startswith("metrics/") for path in changed - {"dvc.lock", "params.yaml"})
+
+
+def test_run_in_a_fresh_clone_gives_the_committed_bytes(project: Project) -> None:
+    project.run("git", "clone", "--quiet", ".", "../clone")
+    clone = Project(project.folder.parent / "clone")
+    assert clone.repro() == ALL
+    assert clone.run("git", "status", "--porcelain").stdout == ""
+    assert clone.results() == project.results()
+
+
+def test_old_parameters_are_restored_from_the_run_cache(project: Project) -> None:
+    before = project.results()
+    project.set_param("recipes.demo.batch_size", 16)
+    assert project.repro() == ["train", "evaluate"]
+    assert project.results() != before
+    project.set_param("recipes.demo.batch_size", 32)
+    assert project.repro() == []
+    assert project.results() == before
+
+
+def test_experiment_switches_the_recipe_and_commits_are_compared(project: Project) -> None:
+    output = project.run("dvc", "exp", "run", "-S", "recipe=seed").stdout
+    assert stages_run(output) == ["train", "evaluate"]
+    assert project.read_params()["recipe"] == "seed"
+    assert project.repro() == []
+    project.commit()
+    metrics = project.run("dvc", "metrics", "diff", "HEAD~1", "--all").stdout
+    assert "test_accuracy" in metrics
+    assert "CPU x86_64" in metrics, "the environment is shown"
+    parameters = project.run("dvc", "params", "diff", "HEAD~1").stdout.split()
+    assert parameters[-4:] == ["params.yaml", "recipe", "demo", "seed"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "complaint"),
+    [
+        ("recipes.demo.batch_size", 0, "recipes.demo.batch_size is 0"),
+        ("recipes.demo.epoch", 5, "recipes.demo.epoch is not a known key"),
+        ("recipes.demo.optimizer.learning_rate", "1e-3", "recipes.demo.optimizer.learning_rate"),
+        ("recipe", "dmo", "recipes.dmo"),
+        ("data.validation_size", 600, "data.validation_size is 600"),
+        ("data.dataset", "imagenet", "data.dataset is 'imagenet'"),
+    ],
+)
+def test_bad_parameter_is_refused_in_one_line_before_any_training(
+    project: Project, key: str, value: object, complaint: str
+) -> None:
+    project.set_param(key, value)
+    done = project.run("dvc", "repro", check=False)
+    assert done.returncode != 0
+    assert len([line for line in done.stdout.splitlines() if complaint in line]) == 1, done.stdout
+    assert "epoch 1/" not in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_altered_source_file_is_refused_and_data_left_alone(project: Project) -> None:
+    source = project.folder.parent / "source/t10k-labels-idx1-ubyte"
+    content = bytearray(source.read_bytes())
+    content[100] ^= 1
+    source.write_bytes(content)
+    raw = {path: path.read_bytes() for path in (project.folder / "data/raw").rglob("*ubyte")}
+    done = project.run("python", "-m", "stages.download", check=False)
+    assert done.returncode != 0
+    assert str(source) in done.stdout
+    assert {path: path.read_bytes() for path in (project.folder / "data/raw").rglob("*ubyte")} == raw
+    assert len(raw) == 4
+
+
+def test_plots_are_drawn(project: Project) -> None:
+    project.run("dvc", "plots", "show")
+    page = (project.folder / "dvc_plots/index.html").read_text()
+    for title in ("Loss by epoch", "Accuracy by epoch", "Test images by label and prediction"):
+        assert title in page
