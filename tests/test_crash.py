@@ -1,0 +1,219 @@
+"""Whatever happens on the way, the bytes are those of an undisturbed run."""
+
+import fcntl
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.project import NUM_EPOCHS, ROOT, Project, create_project
+
+NUM_LONG_EPOCHS = 40
+WRITES_OF_A_FILE = 3  # open, fsync, rename
+WRITES_OF_AN_EPOCH = 3 * WRITES_OF_A_FILE  # checkpoint, optimizer, manifest
+TRAIN_RESULTS = ("data/checkpoints/", "metrics/train.csv", "metrics/environment.json")
+SECONDS_TO_LEAVE = 5
+
+
+def forget_training(project: Project) -> None:
+    """Bring the project to where nothing was ever trained, with the data in place."""
+    for folder in ("data/.resume", "data/checkpoints", ".dvc/cache/runs"):
+        shutil.rmtree(project.folder / folder, ignore_errors=True)
+    for path in project.folder.glob("metrics/*"):
+        path.unlink()
+
+
+@pytest.fixture(scope="module")
+def long_template(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose training takes some seconds, trained."""
+    project = create_project(tmp_path_factory.mktemp("long"))
+    project.set_param("recipes.demo.epochs", NUM_LONG_EPOCHS)
+    project.repro()
+    return project
+
+
+@pytest.fixture
+def long_project(long_template: Project, tmp_path: Path) -> Project:
+    """The same project with its training forgotten."""
+    project = long_template.copy(tmp_path / "long")
+    forget_training(project)
+    return project
+
+
+@contextmanager
+def repro_at_epoch(project: Project, epoch: int) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """`dvc repro` in a process group of its own, and the training's process id, once it has finished that epoch."""
+    process = subprocess.Popen(
+        ["dvc", "repro"],
+        cwd=project.folder,
+        env=project.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            if line.startswith(f"epoch {epoch}/"):
+                break
+        holder = int((project.folder / "data/.locks/train").read_text())
+        yield process, holder
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def wait_for_end(process_id: int) -> float:
+    """Seconds until the process is gone; it fails after a while."""
+    start = time.monotonic()
+    while Path(f"/proc/{process_id}").exists() and "State:\tZ" not in Path(f"/proc/{process_id}/status").read_text():
+        assert time.monotonic() - start < SECONDS_TO_LEAVE, f"process {process_id} is still there"
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+def test_training_killed_at_every_write_of_an_epoch_gives_the_same_bytes(
+    trained_template: Project, project: Project
+) -> None:
+    forget_training(project)
+    hooks = {"PYTHONPATH": str(ROOT / "tests/hooks")}
+    of_inputs = range(1, WRITES_OF_A_FILE + 1)
+    of_epoch = range(1, WRITES_OF_AN_EPOCH + 1)
+    kills = [(number, 1) for number in [*of_inputs, *of_epoch]]
+    kills += [(WRITES_OF_AN_EPOCH + 1, 1), *((number, 2) for number in of_epoch)]
+    for number, epoch in kills:
+        done = project.run("python", "-m", "stages.train", check=False, KILL_AT=str(number), **hooks)
+        assert done.returncode == -signal.SIGKILL
+        if number > WRITES_OF_A_FILE:
+            start = "starting" if epoch == 1 else "continuing"
+            assert f"{start} at epoch {epoch} of {NUM_EPOCHS}" in done.stdout, "only the epoch in flight is lost"
+    assert project.repro() == ["train"]
+    assert project.results() == trained_template.results()
+
+
+def test_training_killed_at_every_write_of_its_outputs_gives_the_same_bytes(
+    trained_template: Project, project: Project
+) -> None:
+    hooks = {"PYTHONPATH": str(ROOT / "tests/hooks")}
+    for number in itertools.count(1):
+        done = project.run("python", "-m", "stages.train", check=False, KILL_AT=str(number), **hooks)
+        assert "all 3 epochs are there" in done.stdout
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL
+    assert number > NUM_EPOCHS + 2 * WRITES_OF_A_FILE
+    for path in project.folder.glob("data/.checkpoints-*"):
+        shutil.rmtree(path)
+    assert project.run("git", "status", "--porcelain").stdout == ""
+    assert project.results() == trained_template.results()
+
+
+@pytest.mark.parametrize("victim", ["training", "dvc"])
+def test_killed_run_goes_on_and_leaves_no_process(long_template: Project, long_project: Project, victim: str) -> None:
+    with repro_at_epoch(long_project, epoch=7) as (dvc, training):
+        os.kill(training if victim == "training" else dvc.pid, signal.SIGKILL)
+        assert dvc.wait(timeout=60) != 0
+        wait_for_end(training)
+    output = long_project.run("dvc", "repro").stdout
+    assert "continuing at epoch" in output
+    assert long_project.results() == long_template.results()
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_run_leaves_at_once_without_a_traceback(
+    long_template: Project, long_project: Project, sent: signal.Signals
+) -> None:
+    with repro_at_epoch(long_project, epoch=7) as (dvc, training):
+        os.killpg(dvc.pid, sent)
+        output, _ = dvc.communicate(timeout=SECONDS_TO_LEAVE)
+        wait_for_end(training)
+    assert dvc.returncode != 0
+    assert "train: interrupted" in output
+    assert "Traceback" not in output
+    assert "continuing at epoch" in long_project.run("dvc", "repro").stdout
+    assert long_project.results() == long_template.results()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda project: project.append("mnist/schedule.py", "# edited\n"), "mnist/schedule.py"),
+        (lambda project: project.set_param("recipes.demo.batch_size", 16), "params.yaml: recipes.demo"),
+    ],
+    ids=["code", "parameter"],
+)
+def test_input_that_changes_during_the_run_is_named_and_nothing_is_recorded(
+    long_project: Project, change: Callable[[Project], None], named: str
+) -> None:
+    lock = (long_project.folder / "dvc.lock").read_text()
+    with repro_at_epoch(long_project, epoch=7) as (dvc, _):
+        change(long_project)
+        output, _ = dvc.communicate(timeout=120)
+    assert dvc.returncode != 0
+    assert f"changed while the stage was running: {named}" in output
+    assert not (long_project.folder / "data/checkpoints").exists()
+    assert (long_project.folder / "dvc.lock").read_text() == lock
+
+
+def test_longer_training_continues_and_shorter_one_trains_nothing(project: Project, tmp_path: Path) -> None:
+    before = project.results()
+    project.set_param("recipes.demo.epochs", NUM_EPOCHS + 2)
+    scratch = project.copy(tmp_path / "scratch")
+    forget_training(scratch)
+    assert "continuing at epoch 4 of 5" in project.run("dvc", "repro").stdout
+    assert "starting at epoch 1 of 5: nothing was trained here before" in scratch.run("dvc", "repro").stdout
+    assert project.results() == scratch.results()
+    project.set_param("recipes.demo.epochs", NUM_EPOCHS)
+    assert "all 3 epochs are there, nothing to train" in project.run("dvc", "repro", "--no-run-cache").stdout
+    assert project.results() == before
+
+
+def test_training_that_starts_anew_says_why(project: Project) -> None:
+    project.append("mnist/schedule.py", "# edited\n")
+    output = project.run("python", "-m", "stages.train").stdout
+    assert "starting at epoch 1 of 3: changed since the last training: mnist/schedule.py" in output
+
+
+def test_damaged_epoch_is_dropped_aloud_and_trained_again(project: Project, trained_template: Project) -> None:
+    [path] = project.folder.glob("data/.resume/*/epoch_002.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    output = project.run("python", "-m", "stages.train").stdout
+    assert "epochs 2, 3 are dropped" in output
+    assert "continuing at epoch 2 of 3" in output
+    assert project.results() == trained_template.results()
+
+
+def test_second_writer_is_refused_and_told_who_is_first(project: Project) -> None:
+    with (project.folder / "data/.locks/train").open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        holder = file.read().strip()
+        done = project.run("dvc", "repro", "--force", check=False)
+    assert done.returncode != 0
+    assert f"train: process {holder} is running this stage here" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("taskset") is None, reason="needs taskset: install util-linux")
+def test_cores_home_and_folder_do_not_change_the_bytes(project: Project, tmp_path: Path) -> None:
+    project.set_param("recipes.demo.threads", 4)
+    results = []
+    for number, cores in enumerate(["0", ",".join(map(str, sorted(os.sched_getaffinity(0))))]):
+        other = project.copy(tmp_path / f"folder{number}")
+        forget_training(other)
+        home = tmp_path / f"home{number}"
+        home.mkdir()
+        other.run("taskset", "--cpu-list", cores, "dvc", "repro", HOME=str(home))
+        results.append({name: digest for name, digest in other.results().items() if name.startswith(TRAIN_RESULTS)})
+    assert len(results[0]) == NUM_EPOCHS + 2
+    assert results[0] == results[1]

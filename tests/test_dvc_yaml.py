@@ -1,0 +1,161 @@
+"""dvc.yaml names all that a stage depends on: the code it imports, the files it opens, the parameters it reads."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.project import ROOT, Project
+
+STAGES = ("download", "train", "evaluate")
+PACKAGES = ("mnist", "stages")
+SCRATCH = ("data/.locks", "data/.resume", "data/.raw-", "data/.checkpoints-")
+
+
+def declared(folder: Path, stage: str) -> dict[str, Any]:
+    """The stage's entry in dvc.yaml."""
+    entry: dict[str, Any] = yaml.safe_load((folder / "dvc.yaml").read_text())["stages"][stage]
+    return entry
+
+
+def imported_code(folder: Path, stage: str) -> set[str]:
+    """The project's code files that the stage imports, directly or not, with the packages that they are in."""
+    found: set[str] = set()
+    waiting = [f"stages.{stage}"]
+    while waiting:
+        module = waiting.pop()
+        parts = module.split(".")
+        for path in ["/".join([*parts[:end], "__init__"]) + ".py" for end in range(1, len(parts))] + [
+            "/".join(parts) + ".py",
+            "/".join([*parts, "__init__"]) + ".py",
+        ]:
+            if (folder / path).is_file() and path not in found:
+                found.add(path)
+                waiting += first_party_imports(folder / path)
+    return found
+
+
+def first_party_imports(path: Path) -> list[str]:
+    modules = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module is not None, f"{path} has a relative import"
+            modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [module for module in modules if module.split(".")[0] in PACKAGES]
+
+
+def wrong_code_deps(folder: Path, stage: str) -> set[str]:
+    """The code files that are imported and not declared, or declared and not imported."""
+    code_deps = {path for path in declared(folder, stage)["deps"] if path.endswith(".py")}
+    return code_deps ^ imported_code(folder, stage)
+
+
+def undeclared_files(project: Project, stage: str, opened: set[str]) -> set[str]:
+    """Of the files that the stage opened, those of the project that dvc.yaml does not mention."""
+    entry = declared(project.folder, stage)
+    names = entry["deps"] + entry["outs"] + entry.get("metrics", []) + entry.get("plots", [])
+    mentioned = [next(iter(name)) if isinstance(name, dict) else name for name in names] + ["params.yaml"]
+    mentioned += [next(iter(name)) for name in entry["params"] if isinstance(name, dict)]
+    inside = {path for path in map(source_of, opened) if path.is_relative_to(project.folder)}
+    relative = {path.relative_to(project.folder).as_posix() for path in inside if path.is_file()}
+    return {
+        path
+        for path in relative
+        if not path.startswith(SCRATCH) and not any(path == name or path.startswith(f"{name}/") for name in mentioned)
+    }
+
+
+def source_of(path: str) -> Path:
+    """The code file that a compiled one was made from; any other path as it is."""
+    opened = Path(path)
+    return opened.parent.parent / f"{opened.name.split('.')[0]}.py" if opened.parent.name == "__pycache__" else opened
+
+
+def undeclared_params(folder: Path, stage: str, read: set[str]) -> set[str]:
+    """The parameters that the stage reads and dvc.yaml does not list, and those listed and not read."""
+    recipe = yaml.safe_load((folder / "params.yaml").read_text())["recipe"]
+    listed = {key.replace("${recipe}", recipe) for key in declared(folder, stage)["params"] if isinstance(key, str)}
+    return listed ^ read
+
+
+@pytest.fixture(scope="module")
+def audited(
+    trained_template: Project, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Project, dict[str, list[str]]]:
+    """A project whose stages all ran under an audit hook, and per stage the events `open <path>` and so on."""
+    project = trained_template.copy(tmp_path_factory.mktemp("audited") / "copy")
+    logs = tmp_path_factory.mktemp("audit")
+    variables = {"PYTHONPATH": str(ROOT / "tests/hooks"), "AUDIT_FOLDER": str(logs)}
+    assert project.repro("--force", **variables) == list(STAGES)
+    return project, {stage: (logs / f"stages.{stage}").read_text().splitlines() for stage in STAGES}
+
+
+def events(log: list[str], kind: str) -> set[str]:
+    return {line.split(" ", 1)[1] for line in log if line.startswith(f"{kind} ")}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_code_deps_are_exactly_what_the_stage_imports(stage: str) -> None:
+    assert wrong_code_deps(ROOT, stage) == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_opens_no_file_that_is_not_declared(audited: tuple[Project, dict[str, list[str]]], stage: str) -> None:
+    project, logs = audited
+    opened = {str(project.folder / path) for path in events(logs[stage], "open")}
+    assert str(project.folder / "stages/__init__.py") in {str(source_of(path)) for path in opened}, (
+        "the hook sees files"
+    )
+    assert undeclared_files(project, stage, opened) == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_reads_exactly_the_parameters_that_are_declared(
+    audited: tuple[Project, dict[str, list[str]]], stage: str
+) -> None:
+    project, logs = audited
+    assert undeclared_params(project.folder, stage, events(logs[stage], "mnist.read_param")) == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_dep_that_is_taken_out_is_missed(audited: tuple[Project, dict[str, list[str]]], stage: str) -> None:
+    project, logs = audited
+    opened = {str(project.folder / path) for path in events(logs[stage], "open")}
+    original = (project.folder / "dvc.yaml").read_text()
+    try:
+        for dep in declared(project.folder, stage)["deps"]:
+            document = yaml.safe_load(original)
+            document["stages"][stage]["deps"].remove(dep)
+            (project.folder / "dvc.yaml").write_text(yaml.safe_dump(document))
+            if dep.endswith(".py"):
+                assert wrong_code_deps(project.folder, stage) == {dep}
+            missed = undeclared_files(project, stage, opened)
+            assert missed
+            assert all(path == dep or path.startswith(f"{dep}/") for path in missed)
+    finally:
+        (project.folder / "dvc.yaml").write_text(original)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_parameter_that_is_taken_out_is_missed(audited: tuple[Project, dict[str, list[str]]], stage: str) -> None:
+    project, logs = audited
+    read = events(logs[stage], "mnist.read_param")
+    assert read
+    for key in read:
+        assert undeclared_params(project.folder, stage, read - {key}) == {key}
+
+
+def test_every_stage_has_a_description_and_every_metric_stays_in_git() -> None:
+    for stage in STAGES:
+        entry = declared(ROOT, stage)
+        assert entry["desc"]
+        for output in entry.get("metrics", []) + entry.get("plots", []):
+            assert next(iter(output.values()))["cache"] is False
+
+
+def test_download_does_not_import_torch() -> None:
+    assert not {"mnist/determinism.py", "mnist/data.py"} & imported_code(ROOT, "download")
