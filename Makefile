@@ -28,6 +28,10 @@ lint: .venv/.installed-dev  ## ruff and mypy
 test: lint  ## lint, then all tests
 	pytest
 
+.PHONY: verify
+verify: install  ## run this commit again in an empty clone and compare all bytes
+	@python -m tools.verify
+
 .PHONY: format
 format: .venv/.installed-dev  ## rewrite the code as lint wants it
 	ruff format
