@@ -8,7 +8,7 @@ from typing import Any
 import safetensors.torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from torch import nn
+from torch import Tensor, nn
 
 from mnist.data import DataParams
 from mnist.errors import UserError
@@ -40,14 +40,20 @@ def checkpoint_name(epoch: int) -> str:
 
 def encode(network: nn.Module, description: Description) -> bytes:
     """Return the content of a checkpoint file."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     metadata = json.dumps(description.model_dump(mode="json"), sort_keys=True)
-    return safetensors.torch.save(tensors, {METADATA_KEY: metadata})
+    return encode_tensors(network.state_dict(), {METADATA_KEY: metadata})
 
 
-def restore(network: nn.Module, content: bytes) -> None:
-    """Give a network the weights of a checkpoint file's content."""
-    network.load_state_dict(safetensors.torch.load(content))
+def encode_tensors(tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
+    """Return the content of a safetensors file; whatever their memory layout, equal tensors are equal bytes."""
+    return safetensors.torch.save(
+        {name: value.detach().cpu().contiguous() for name, value in tensors.items()}, metadata
+    )
+
+
+def decode_tensors(content: bytes) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file's content, on the CPU."""
+    return safetensors.torch.load(content)
 
 
 def load(path: Path, sha256: str | None = None) -> tuple[nn.Module, Description]:
@@ -66,7 +72,7 @@ def load(path: Path, sha256: str | None = None) -> tuple[nn.Module, Description]
             "or train anew with `dvc repro --force train`"
         )
     try:
-        tensors = safetensors.torch.load(content)
+        tensors = decode_tensors(content)
         description = Description.model_validate_json(_metadata(content)[METADATA_KEY])
         network = build_network(description.network)
         network.load_state_dict(tensors)

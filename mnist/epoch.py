@@ -7,14 +7,13 @@ from mnist.augment import augment
 from mnist.data import Examples
 from mnist.determinism import derive_seed, generator_for
 from mnist.model import as_input
+from mnist.optimizer import AdamW
 from mnist.recipe import Recipe
 from mnist.schedule import rate_factor
 from mnist.step import train_step
 
 
-def train_epoch(
-    network: nn.Module, optimizer: torch.optim.Optimizer, examples: Examples, recipe: Recipe, epoch: int
-) -> float:
+def train_epoch(network: nn.Module, optimizer: AdamW, examples: Examples, recipe: Recipe, epoch: int) -> float:
     """Train on every example once, in an order of this epoch's own; return the mean loss.
 
     `epoch` counts from 1. Network, optimizer and examples are on one device; the last batch may be smaller.
@@ -29,8 +28,7 @@ def train_epoch(
         images = as_input(examples.images[batch])
         if recipe.augment is not None:
             images = augment(images, recipe.augment, augment_generator)
-        factor = rate_factor(recipe.schedule, epoch - 1 + index / len(batches))
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.optimizer.learning_rate * factor
-        total_loss += len(batch) * train_step(network, optimizer, recipe.loss, images, examples.labels[batch])
+        learning_rate = recipe.optimizer.learning_rate * rate_factor(recipe.schedule, epoch - 1 + index / len(batches))
+        loss = train_step(network, optimizer, learning_rate, recipe.loss, images, examples.labels[batch])
+        total_loss += len(batch) * loss
     return total_loss.item() / len(examples)

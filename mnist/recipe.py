@@ -4,9 +4,10 @@ from pydantic import Field
 
 from mnist.augment import AugmentParams
 from mnist.model import NetworkParams
+from mnist.optimizer import OptimizerParams
 from mnist.params import Section
 from mnist.schedule import Schedule
-from mnist.step import LossParams, OptimizerParams
+from mnist.step import LossParams
 
 
 class Recipe(Section):

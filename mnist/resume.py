@@ -12,9 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
-import torch
-
 from mnist.checkpoint import checkpoint_name
 from mnist.files import write_file
 
@@ -54,7 +51,7 @@ class History:
         return (self._folder / checkpoint_name(epoch)).read_bytes()
 
     def optimizer_state(self, epoch: int) -> bytes:
-        """The state of the optimizer after a finished epoch; see `restore_optimizer`."""
+        """The state of the optimizer after a finished epoch."""
         return (self._folder / _optimizer_name(epoch)).read_bytes()
 
     def append(self, record: EpochRecord, checkpoint: bytes, optimizer_state: bytes) -> None:
@@ -73,31 +70,6 @@ class History:
             if excess > 0 and folder != self._folder:
                 excess -= _size(folder)
                 shutil.rmtree(folder)
-
-
-def encode_optimizer(optimizer: torch.optim.Optimizer) -> bytes:
-    """Return the state of an optimizer (not its settings, which the recipe gives)."""
-    states = optimizer.state_dict()["state"]
-    tensors = {
-        f"{index}.{name}": value.detach().cpu().contiguous()
-        for index, state in states.items()
-        for name, value in state.items()
-    }
-    return safetensors.torch.save(tensors)
-
-
-def restore_optimizer(optimizer: torch.optim.Optimizer, content: bytes) -> None:
-    """Give a new optimizer the state that `encode_optimizer` wrote.
-
-    Each tensor takes the memory layout of its parameter: the fused kernels walk through both in step.
-    """
-    tensors = safetensors.torch.load(content)
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    for key, value in tensors.items():
-        index, name = key.split(".")
-        parameter = parameters[int(index)]
-        like_parameter = torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
-        optimizer.state[parameter][name] = like_parameter.to(parameter.device)
 
 
 def _read(folder: Path) -> tuple[list[EpochRecord], list[int]]:

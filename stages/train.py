@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from mnist.checkpoint import Description, checkpoint_name, encode, restore
+from mnist.checkpoint import Description, checkpoint_name, decode_tensors, encode, encode_tensors
 from mnist.data import DataParams, Examples, list_training_files, load_training
 from mnist.dataset import RAW_DATA
 from mnist.determinism import derive_seed, describe_device, make_deterministic
@@ -25,11 +25,11 @@ from mnist.files import replace_folder
 from mnist.inference import evaluate
 from mnist.memory import keep_freed_memory
 from mnist.model import build_network
+from mnist.optimizer import AdamW
 from mnist.progress import Progress
 from mnist.recipe import Recipe
-from mnist.resume import EpochRecord, History, encode_optimizer, restore_optimizer
+from mnist.resume import EpochRecord, History
 from mnist.stage import stage
-from mnist.step import build_optimizer
 from mnist.tables import write_csv, write_json
 
 CHECKPOINTS = Path("data/checkpoints")
@@ -95,18 +95,18 @@ def train(
     device = training.labels.device
     torch.manual_seed(derive_seed(recipe.seed, epoch=0, purpose="network"))
     network = build_network(recipe.network).to(device)
-    optimizer = build_optimizer(network, recipe.optimizer)
+    optimizer = AdamW(network.parameters(), recipe.optimizer)
     num_done = len(history.records)
     if num_done:
-        restore(network, history.checkpoint(num_done))
-        restore_optimizer(optimizer, history.optimizer_state(num_done))
+        network.load_state_dict(decode_tensors(history.checkpoint(num_done)))
+        optimizer.load_state(decode_tensors(history.optimizer_state(num_done)))
     progress = Progress("epoch", recipe.epochs, num_done)
     for epoch in range(num_done + 1, recipe.epochs + 1):
         loss = train_epoch(network, optimizer, training, recipe, epoch)
         if not math.isfinite(loss):
             raise UserError(f"the loss of epoch {epoch} is {loss}: lower optimizer.learning_rate of the recipe")
         score = evaluate(network, validation)
-        checkpoint, optimizer_state = encode(network, describe(epoch=epoch)), encode_optimizer(optimizer)
+        checkpoint, optimizer_state = encode(network, describe(epoch=epoch)), encode_tensors(optimizer.state())
         record = EpochRecord(
             epoch=epoch,
             train_loss=loss,

@@ -24,7 +24,7 @@ SECONDS_TO_LEAVE = 5
 
 def forget_training(project: Project) -> None:
     """Bring the project to where nothing was ever trained, with the data in place."""
-    for folder in ("data/.resume", "data/checkpoints", ".dvc/cache/runs"):
+    for folder in ("data/.resume", "data/checkpoints", ".dvc/cache"):
         shutil.rmtree(project.folder / folder, ignore_errors=True)
     for path in project.folder.glob("metrics/*"):
         path.unlink()

@@ -14,9 +14,10 @@ from mnist.determinism import make_deterministic
 from mnist.epoch import train_epoch
 from mnist.inference import evaluate
 from mnist.model import ConvBlocksParams, NetworkParams, StemParams, TwoLayerParams, build_network
+from mnist.optimizer import AdamW, OptimizerParams
 from mnist.recipe import Recipe
 from mnist.schedule import OneCycle
-from mnist.step import LossParams, OptimizerParams, build_optimizer
+from mnist.step import LossParams
 from tests.tiny import tiny_images
 
 TWO_LAYER = TwoLayerParams(name="two_layer")
@@ -33,7 +34,7 @@ RECIPE = Recipe(
     augment=AugmentParams(rotation_degrees=10, scale=0.1, shift_pixels=2),
     threads=1,
 )
-Training = tuple[nn.Module, torch.optim.Optimizer]
+Training = tuple[nn.Module, AdamW]
 
 
 def tiny_examples(num_examples: int = 300) -> Examples:
@@ -54,14 +55,14 @@ def changed(**values: Any) -> Recipe:
 def start(recipe: Recipe = RECIPE, seed: int = 0) -> Training:
     torch.manual_seed(seed)
     network = build_network(recipe.network)
-    return network, build_optimizer(network, recipe.optimizer)
+    return network, AdamW(network.parameters(), recipe.optimizer)
 
 
 def state(training: Training) -> bytes:
     """All weights, buffers and moments."""
     network, optimizer = training
-    moments = [value for each in optimizer.state.values() for value in each.values()]
-    return b"".join(tensor.numpy().tobytes() for tensor in [*network.state_dict().values(), *moments])
+    tensors = [*network.state_dict().values(), *optimizer.state().values()]
+    return b"".join(tensor.numpy().tobytes() for tensor in tensors)
 
 
 def train(training: Training, epochs: range, recipe: Recipe = RECIPE) -> list[float]:
@@ -73,9 +74,14 @@ def record_batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, Tensor,
     batches: list[tuple[float, Tensor, Tensor]] = []
 
     def step(
-        network: nn.Module, optimizer: torch.optim.Optimizer, params: LossParams, images: Tensor, labels: Tensor
+        network: nn.Module,
+        optimizer: AdamW,
+        learning_rate: float,
+        params: LossParams,
+        images: Tensor,
+        labels: Tensor,
     ) -> Tensor:
-        batches.append((optimizer.param_groups[0]["lr"], images, labels))
+        batches.append((learning_rate, images, labels))
         return torch.tensor(float(len(batches)))
 
     monkeypatch.setattr(epoch_module, "train_step", step)
@@ -100,7 +106,7 @@ def test_epoch_depends_on_the_state_before_it_and_its_number_alone(network: Netw
     continuing, loaded = start(recipe), start(recipe, seed=99)
     train(continuing, range(1, 3), recipe)
     loaded[0].load_state_dict(copy.deepcopy(continuing[0].state_dict()))
-    loaded[1].load_state_dict(copy.deepcopy(continuing[1].state_dict()))
+    loaded[1].load_state(copy.deepcopy(continuing[1].state()))
     torch.manual_seed(1234)
     assert state(loaded) == state(continuing)
     assert train(loaded, range(3, 4), recipe) == train(continuing, range(3, 4), recipe)

@@ -8,7 +8,6 @@ from mnist.data import DataParams
 from mnist.model import build_network
 from mnist.params import read_param
 from mnist.recipe import Recipe
-from mnist.step import build_optimizer
 from tests import ROOT
 
 RECIPES = list(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["recipes"])
@@ -36,14 +35,6 @@ def test_data_section_is_valid() -> None:
 def test_recipe_gives_a_network_of_ten_logits(name: str) -> None:
     network = build_network(read_recipe(name).network)
     assert network(torch.zeros(3, 1, 28, 28)).shape == (3, 10)
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_optimizer_of_recipe_updates_every_weight(name: str) -> None:
-    recipe = read_recipe(name)
-    network = build_network(recipe.network)
-    (group,) = build_optimizer(network, recipe.optimizer).param_groups
-    assert {id(weight) for weight in group["params"]} == {id(weight) for weight in network.parameters()}
 
 
 @pytest.mark.parametrize("name", RECIPES)

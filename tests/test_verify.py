@@ -11,20 +11,19 @@ CORRUPTED, MISSING, UNCHECKED = 1, 2, 4
 
 
 def flip_last_byte(path: Path) -> None:
-    content = bytearray(path.read_bytes())
+    content, mode = bytearray(path.read_bytes()), path.stat().st_mode
     content[-1] ^= 1
     path.chmod(0o644)
     path.write_bytes(content)
+    path.chmod(mode)
 
 
 def cached_object(project: Project, name: str) -> Path:
     """The cache's copy of a file below data/checkpoints."""
-    listing = next((project.folder / ".dvc/cache/files/md5").glob("*/*.dir"))
-    for listing in (project.folder / ".dvc/cache/files/md5").glob("*/*.dir"):
-        for entry in json.loads(listing.read_text()):
-            if entry["relpath"] == name:
-                return listing.parent.parent / entry["md5"][:2] / entry["md5"][2:]
-    raise AssertionError(f"{name} is not in the cache")
+    cache = project.folder / ".dvc/cache/files/md5"
+    entries = [entry for listing in cache.glob("*/*.dir") for entry in json.loads(listing.read_text())]
+    [md5] = [entry["md5"] for entry in entries if entry["relpath"] == name]
+    return cache / str(md5[:2]) / str(md5[2:])
 
 
 def verify(project: Project, *options: str) -> tuple[int, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from dvc.config import NoRemoteError
+from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 TRAIN_CSV, CHECKPOINTS = Path("metrics/train.csv"), Path("data/checkpoints")
@@ -44,7 +44,7 @@ def check_outputs(remote: str | None = None) -> tuple[int, list[Finding]]:
         if remote is not None:
             try:
                 stores[f"remote {remote}"] = repo.cloud.get_remote_odb(remote)
-            except NoRemoteError as error:
+            except DvcException as error:
                 findings.append(Finding(Problem.UNCHECKED, f"remote {remote}", str(error)))
         outs = [out for stage in repo.index.stages for out in stage.outs]
         for out in outs:
