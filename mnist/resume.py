@@ -39,7 +39,7 @@ class History:
         content = json.dumps(inputs, sort_keys=True, indent=0).encode()
         self._folder = root / _sha256(content)[:32]
         self._root = root
-        if not self._folder.exists():
+        if not (self._folder / INPUTS).exists():
             self.origin = _explain_new(inputs, root)
             write_file(self._folder / INPUTS, content)
         else:

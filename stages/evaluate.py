@@ -17,7 +17,7 @@ from mnist.determinism import make_deterministic
 from mnist.environment import numerics_versions
 from mnist.files import write_file
 from mnist.idx import NUM_CLASSES
-from mnist.inference import evaluate, predict, score
+from mnist.inference import evaluate, predict
 from mnist.memory import keep_freed_memory
 from mnist.progress import Progress
 from mnist.stage import stage
@@ -49,13 +49,12 @@ def main() -> None:
         validation = load_training(RAW_DATA, data_params)[1].to(device)
         test = load_test(RAW_DATA, data_params).to(device)
 
-        rows, logits_by_epoch = [], {}
+        rows = []
         progress = Progress("checkpoint", len(trained))
         for epoch, sha256 in zip(trained["epoch"], trained["sha256"], strict=True):
             network = load(paths[epoch], sha256)[0].to(device)
             on_validation = evaluate(network, validation)
-            logits_by_epoch[epoch] = predict(network, test.images)
-            on_test = score(logits_by_epoch[epoch], test.labels)
+            on_test = evaluate(network, test)
             rows.append(
                 {
                     "epoch": epoch,
@@ -68,7 +67,8 @@ def main() -> None:
             progress.advance(validation_accuracy=on_validation.accuracy, test_accuracy=on_test.accuracy)
         checkpoints = pd.DataFrame(rows)
         best_epoch = choose_best(checkpoints)
-        predictions = predictions_table(logits_by_epoch[best_epoch], test.labels.cpu())
+        best_network = load(paths[best_epoch])[0].to(device)
+        predictions = predictions_table(predict(best_network, test.images), test.labels.cpu())
 
         inputs.verify_unchanged()
         write_json(EVALUATE_JSON, summarize(checkpoints, best_epoch, predictions))
