@@ -37,13 +37,13 @@ format: .venv/.installed-dev  ## rewrite the code as lint wants it
 	ruff format
 	ruff check --fix
 
+COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet --universal --generate-hashes --no-annotate \
+	pyproject.toml --group numerics
+
 .PHONY: lock
 lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from pyproject.toml
-	export UV_CUSTOM_COMPILE_COMMAND='make lock'
-	compile=(uv pip compile --quiet --universal --generate-hashes --no-annotate pyproject.toml --group numerics)
-	"$${compile[@]}" --output-file requirements.txt
-	"$${compile[@]}" --group dev --constraint requirements.txt --output-file requirements-dev.txt
-.ONESHELL: lock
+	$(COMPILE) --output-file requirements.txt
+	$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
 
 .venv/.installed: requirements.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=...")'

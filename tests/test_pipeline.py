@@ -1,10 +1,11 @@
 """What runs after which change: the real `dvc` on tiny data."""
 
+import json
 from collections.abc import Callable
 
 import pytest
 
-from tests.project import Project, stages_run
+from tests.project import NUM_EPOCHS, Project, stages_run
 
 ALL = ["download", "train", "evaluate"]
 
@@ -122,3 +123,21 @@ def test_plots_are_drawn(project: Project) -> None:
     page = (project.folder / "dvc_plots/index.html").read_text()
     for title in ("Loss by epoch", "Accuracy by epoch", "Test images by label and prediction"):
         assert title in page
+
+
+def test_shared_run_is_taken_not_repeated(project: Project) -> None:
+    project.run("dvc", "remote", "add", "--default", "share", str(project.folder.parent / "remote"))
+    project.run("dvc", "push", "--run-cache")
+    project.commit()
+    project.run("git", "clone", "--quiet", ".", "../clone")
+    clone = Project(project.folder.parent / "clone")
+    assert clone.repro("--pull") == []
+    assert clone.results() == project.results()
+
+
+def test_without_validation_images_the_last_epoch_is_taken(project: Project) -> None:
+    project.set_param("data.validation_size", 0)
+    project.repro()
+    metrics = json.loads((project.folder / "metrics/evaluate.json").read_text())
+    assert metrics["best_epoch"] == NUM_EPOCHS
+    assert "validation_accuracy" not in metrics
