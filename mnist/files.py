@@ -1,6 +1,7 @@
 """Writes files and folders whole or not at all, and never into an existing file, which DVC may have linked."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,19 +19,22 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def replace_folder(path: Path, files: Mapping[Path, bytes]) -> None:
-    """Make the folder hold exactly these files (paths relative to it); an error on the way leaves it as it was."""
+    """Make the folder hold exactly these files (paths relative to it); an error on the way leaves it as it was.
+
+    The caller sees to it that nobody else writes it at the same time.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left_by_a_killed_run in path.parent.glob(f".{path.name}-*"):
+        shutil.rmtree(left_by_a_killed_run)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
-        new.mkdir()
         for name, content in files.items():
-            (new / name).parent.mkdir(parents=True, exist_ok=True)
-            (new / name).write_bytes(content)
-        if path.exists():
-            path.rename(old)
+            write_file(new / name, content)
         try:
+            if path.exists():
+                path.rename(old)
             new.rename(path)
         except BaseException:
-            if old.exists():
+            if old.exists() and not path.exists():
                 old.rename(path)
             raise

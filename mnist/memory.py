@@ -3,9 +3,9 @@
 import ctypes
 import platform
 
-# Source: malloc.h of glibc.
+# Source: malloc.h of glibc; older ones refuse a threshold for mmap of more than 32 MiB.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-LARGEST_BYTES = 1 << 30
+TRIM_BYTES, MMAP_BYTES = 1 << 30, 1 << 25
 
 
 def keep_freed_memory() -> None:
@@ -16,5 +16,5 @@ def keep_freed_memory() -> None:
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_THRESHOLD, LARGEST_BYTES)
-        libc.mallopt(M_TRIM_THRESHOLD, LARGEST_BYTES)
+        libc.mallopt(M_MMAP_THRESHOLD, MMAP_BYTES)
+        libc.mallopt(M_TRIM_THRESHOLD, TRIM_BYTES)

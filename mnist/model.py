@@ -1,9 +1,9 @@
 """The networks: images float32 [N, 1, 28, 28] from 0 to 1 in, logits [N, 10] out."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -43,6 +43,12 @@ class ConvBlocksParams(Section):
     stem: StemParams
     widths: list[Annotated[list[Width], Field(min_length=1)]] = Field(min_length=1, max_length=4)
     head: Literal["flatten", "average"]
+
+    @model_validator(mode="after")
+    def _maps_are_larger_than_a_pixel(self) -> Self:
+        if self.stem.stride == 2 and len(self.widths) == 4:
+            raise ValueError("four groups behind a stem of stride 2 shrink the image to a pixel; take three")
+        return self
 
 
 NetworkParams = Annotated[TwoLayerParams | ConvBlocksParams, Field(discriminator="name")]

@@ -48,7 +48,7 @@ def _value_at(key: str) -> Any:
         document_of_dvc = YAML(typ="safe", pure=True).load(text)
     except FileNotFoundError:
         raise UserError(f"{PARAMS_FILE} is missing: restore it with `git checkout {PARAMS_FILE}`") from None
-    except (yaml.YAMLError, YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a date that there is not.
         reason = " ".join(str(error).split("To suppress this check")[0].split())
         raise UserError(f"{PARAMS_FILE} is not valid YAML: {reason}") from None
     path = ""

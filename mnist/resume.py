@@ -7,6 +7,7 @@ goes on after its last whole epoch, a longer one continues a shorter one, and bo
 
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,6 +44,7 @@ class History:
             self.origin = _explain_new(inputs, root)
             write_file(self._folder / INPUTS, content)
         else:
+            os.utime(self._folder / INPUTS)  # Used now; see remove_old.
             self.origin = "the inputs are those of an earlier run"
         self.records, self.dropped = _read(self._folder)
 

@@ -37,13 +37,14 @@ def main() -> None:
     with stage("evaluate") as inputs:
         data_params: DataParams = inputs.param("data", DataParams)
         numerics_versions()
+        inputs.files([TRAIN_CSV])
         trained = pd.read_csv(TRAIN_CSV)
         paths = {epoch: CHECKPOINTS / checkpoint_name(epoch) for epoch in trained["epoch"]}
         raw_files = [
             *list_training_files(RAW_DATA, data_params.dataset),
             *list_test_files(RAW_DATA, data_params.dataset),
         ]
-        inputs.files([TRAIN_CSV, *paths.values(), *raw_files])
+        inputs.files([*paths.values(), *raw_files])
         keep_freed_memory()
         device = make_deterministic(load(next(iter(paths.values())))[1].threads)
         validation = load_training(RAW_DATA, data_params)[1].to(device)
@@ -71,6 +72,7 @@ def main() -> None:
         predictions = predictions_table(predict(best_network, test.images), test.labels.cpu())
 
         inputs.verify_unchanged()
+        numerics_versions()  # Again: DVC records the pins as they are now.
         write_json(EVALUATE_JSON, summarize(checkpoints, best_epoch, predictions))
         write_csv(CHECKPOINTS_CSV, checkpoints)
         write_csv(CONFUSION_CSV, confusion_table(predictions))

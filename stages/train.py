@@ -62,6 +62,7 @@ def main() -> None:
             train(history, recipe, training, validation, describe)
 
         inputs.verify_unchanged()
+        numerics_versions()  # Again: DVC records the pins as they are now.
         publish(history, recipe.epochs)
         write_json(ENVIRONMENT_JSON, environment | {"threads": recipe.threads})
         history.remove_old()

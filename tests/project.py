@@ -40,6 +40,10 @@ class Project:
         git = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in person.items()}
         own = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "SHELL": "/bin/sh",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "MNIST_DEVICE": "cpu",
             "MNIST_DIR": str(self.folder.parent / "source"),
             "DVC_SITE_CACHE_DIR": str(self.folder.parent / "site"),
             "DVC_GLOBAL_CONFIG_DIR": str(self.folder.parent / "config"),
@@ -84,6 +88,12 @@ class Project:
         """Add text at the end of a file."""
         with (self.folder / path).open("a") as file:
             file.write(text)
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace a text that the file has."""
+        text = (self.folder / path).read_text()
+        assert old in text
+        (self.folder / path).write_text(text.replace(old, new))
 
     def commit(self) -> None:
         """Commit everything that git does not ignore."""

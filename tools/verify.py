@@ -53,7 +53,7 @@ def verify_outputs(remote: str | None) -> int:
     status = 0
     for finding in findings:
         status |= finding.problem
-        print(f"{finding.problem.name or '':<10} {finding.name}: {finding.detail}".lower())
+        print(f"{(finding.problem.name or '').lower():<10} {finding.name}: {finding.detail}")
     print(f"{num_files} files were read, {len(findings)} problems found")
     return status
 
@@ -70,16 +70,15 @@ def verify_commit() -> int:
         _git("-C", str(clone), "checkout", "--quiet", commit)
         recorded, recorded_lock = _files_in_git(clone), _locked(clone)
         metrics, environment = _read_json(clone, EVALUATE_JSON), _read_json(clone, ENVIRONMENT_JSON)
-        subprocess.run(
-            ["dvc", "repro", "--force", "--no-run-cache", "--no-commit"],
-            cwd=clone,
-            env=os.environ
-            | {
-                "DVC_SITE_CACHE_DIR": f"{scratch}/site",
-                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            },
-            check=True,
-        )
+        own = {
+            "DVC_SITE_CACHE_DIR": f"{scratch}/site",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        if folder := os.environ.get("MNIST_DIR"):
+            own["MNIST_DIR"] = str(Path(folder).resolve())
+        command = ["dvc", "repro", "--force", "--no-run-cache", "--no-commit"]
+        if subprocess.run(command, cwd=clone, env=os.environ | own).returncode != 0:
+            sys.exit("verify: the pipeline failed in the clone; its last lines say why")
         if _read_json(clone, ENVIRONMENT_JSON)["device"] == environment["device"]:
             rows = compare_bytes(recorded_lock, recorded, _locked(clone))
         else:
@@ -138,12 +137,18 @@ def _files_in_git(folder: Path) -> dict[str, str]:
 
 
 def _read_json(folder: Path, name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / name).read_text(encoding="utf-8"))
+    try:
+        content: dict[str, Any] = json.loads((folder / name).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        sys.exit(f"verify: the commit has no {name}: run `dvc repro` and commit what it writes")
     return content
 
 
 def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"verify: git {arguments[0]}: {done.stderr.strip()}")
+    return done.stdout.strip()
 
 
 if __name__ == "__main__":
