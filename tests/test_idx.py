@@ -54,7 +54,7 @@ def test_malformed_images_are_refused(content: bytes, expected: str) -> None:
     ("content", "expected"),
     [
         (b"", "not an idx file"),
-        (idx_labels(LABELS)[:7], "not an idx file"),
+        (idx_labels(LABELS)[:7], "is 7 bytes long; its header alone asks for 8"),
         (idx_images(IMAGES), "starts with '00000803'; expected '00000801'"),
         (idx_labels(LABELS)[:-1], "is 10 bytes long; its header (3,) asks for 11"),
         (idx_labels(LABELS) + b"\0", "is 12 bytes long; its header (3,) asks for 11"),
