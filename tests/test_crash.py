@@ -97,7 +97,7 @@ def test_training_killed_at_every_write_of_an_epoch_gives_the_same_bytes(
     hooks = {"PYTHONPATH": str(ROOT / "tests/hooks")}
     # Each start is numbered by the write that kills it, and by the epoch at which it must begin: first at the writes of
     # the inputs' file, then once behind the first epoch, then at those of the second.
-    kills = [(number, 1) for number in range(1, WRITES_OF_A_FILE + 1)] + [(WRITES_OF_AN_EPOCH + 1, 1)]
+    kills = [(number, 1) for number in [*range(1, WRITES_OF_A_FILE + 1), WRITES_OF_A_FILE + WRITES_OF_AN_EPOCH + 1]]
     kills += [(number, 2) for number in range(1, WRITES_OF_AN_EPOCH + 1)]
     for number, epoch in kills:
         done = project.run("python", "-m", "stages.train", check=False, KILL_AT=str(number), **hooks)
