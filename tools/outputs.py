@@ -1,6 +1,7 @@
 """Reads every byte of what dvc.lock records, in workspace, cache and remote: DVC itself trusts modes and times."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,15 +48,11 @@ def check_outputs(remote: str | None = None) -> tuple[int, list[Finding]]:
             except DvcException as error:
                 findings.append(Finding(Problem.UNCHECKED, f"remote {remote}", str(error)))
         outs = [out for stage in repo.index.stages for out in stage.outs]
-        for out in outs:
-            for problem in _check_out(out, stores):
-                num_files += 1
-                if problem is not None:
-                    findings.append(problem)
-    for problem in _check_recorded_sha256():
-        num_files += 1
-        if problem is not None:
-            findings.append(problem)
+        checks = itertools.chain(*(_check_out(out, stores) for out in outs), _check_recorded_sha256())
+        for problem in checks:
+            num_files += 1
+            if problem is not None:
+                findings.append(problem)
     return num_files, findings
 
 

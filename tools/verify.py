@@ -79,12 +79,13 @@ def verify_commit() -> int:
         command = ["dvc", "repro", "--force", "--no-run-cache", "--no-commit"]
         if subprocess.run(command, cwd=clone, env=os.environ | own).returncode != 0:
             sys.exit("verify: the pipeline failed in the clone; its last lines say why")
-        if _read_json(clone, ENVIRONMENT_JSON)["device"] == environment["device"]:
+        device_now = _read_json(clone, ENVIRONMENT_JSON)["device"]
+        if device_now == environment["device"]:
             rows = compare_bytes(recorded_lock, recorded, _locked(clone))
         else:
             rows = compare_accuracies(metrics, _read_json(clone, EVALUATE_JSON))
             print(
-                f"recorded on {environment['device']}, now on {_read_json(clone, ENVIRONMENT_JSON)['device']}: "
+                f"recorded on {environment['device']}, now on {device_now}: "
                 f"bytes differ by nature, so accuracies are compared, within {ACCURACY_TOLERANCE}"
             )
     print_table(rows)
