@@ -1,4 +1,4 @@
-"""The library versions that can change a result's bits: pinned in pyproject.toml, and there checked to be installed."""
+"""The library versions that can change a result's bits: pinned in pyproject.toml, by group, and here checked."""
 
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
@@ -7,19 +7,18 @@ from pathlib import Path
 from mnist.errors import UserError
 
 PROJECT_FILE = Path("pyproject.toml")
-GROUP = "numerics"
 
 
-def numerics_versions() -> dict[str, str]:
-    """Return the version of each package of the dependency group `numerics`.
+def pinned_versions(*groups: str) -> dict[str, str]:
+    """Return the version of each package of the dependency groups.
 
-    dvc.yaml lists the group among the params of the stages that compute, so a stage must not run with anything else.
+    dvc.yaml lists a stage's groups among its params, so the stage must not run with anything else.
 
     Raises:
         UserError: another version than the pinned one is installed, or none.
     """
-    pins = tomllib.loads(PROJECT_FILE.read_text(encoding="utf-8"))["dependency-groups"][GROUP]
-    pinned = dict(pin.split("==") for pin in pins)
+    group_pins = tomllib.loads(PROJECT_FILE.read_text(encoding="utf-8"))["dependency-groups"]
+    pinned = dict(pin.split("==") for group in groups for pin in group_pins[group])
     for package, expected in pinned.items():
         try:
             installed = version(package)

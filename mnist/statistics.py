@@ -1,7 +1,10 @@
 """Statistics of a test result."""
 
-import math
-from statistics import NormalDist
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+NUM_CALIBRATION_BINS = 15
 
 
 def wilson_interval(num_successes: int, num_trials: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -9,12 +12,18 @@ def wilson_interval(num_successes: int, num_trials: int, confidence: float = 0.9
 
     Source: E. B. Wilson (1927), Probable inference, the law of succession, and statistical inference.
     """
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    proportion = num_successes / num_trials
-    centre = proportion + z**2 / (2 * num_trials)
-    half_width = z * math.sqrt(proportion * (1 - proportion) / num_trials + z**2 / (4 * num_trials**2))
-    scale = 1 + z**2 / num_trials
-    # Rounding must not push a bound past the proportion itself, nor out of 0 to 1.
-    return min(max(0.0, (centre - half_width) / scale), proportion), max(
-        min(1.0, (centre + half_width) / scale), proportion
-    )
+    interval = binomtest(num_successes, num_trials).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def calibration_error(confidences: NDArray[np.float64], is_right: NDArray[np.bool_]) -> float:
+    """Return the expected calibration error: how far, on average, confidence is from accuracy (0 to 1).
+
+    Both arrays [N] hold an item per prediction, `confidences` from 0 to 1; N at least 1. The predictions are sorted
+    into bins of equal width; a bin's distance between mean confidence and accuracy counts by its size.
+
+    Source: C. Guo et al. (2017), On calibration of modern neural networks.
+    """
+    bins = np.minimum((confidences * NUM_CALIBRATION_BINS).astype(np.int64), NUM_CALIBRATION_BINS - 1)
+    excess = np.bincount(bins, weights=confidences - is_right, minlength=NUM_CALIBRATION_BINS)
+    return float(np.abs(excess).sum() / len(confidences))

@@ -18,7 +18,7 @@ from mnist.checkpoint import Description, checkpoint_name, decode_tensors, encod
 from mnist.data import DataParams, Examples, list_training_files, load_training
 from mnist.dataset import RAW_DATA
 from mnist.determinism import derive_seed, describe_device, make_deterministic
-from mnist.environment import numerics_versions
+from mnist.environment import pinned_versions
 from mnist.epoch import train_epoch
 from mnist.errors import UserError
 from mnist.files import replace_folder
@@ -44,7 +44,7 @@ def main() -> None:
         inputs.files(list_training_files(RAW_DATA, data_params.dataset))
         keep_freed_memory()
         device = make_deterministic(recipe.threads)
-        environment = {"device": describe_device(device)} | numerics_versions()
+        environment = {"device": describe_device(device)} | pinned_versions("numerics")
 
         history = History(inputs.values(without=frozenset({"epochs"})) | environment)
         announce(history, recipe.epochs)
@@ -62,7 +62,7 @@ def main() -> None:
             train(history, recipe, training, validation, describe)
 
         inputs.verify_unchanged()
-        numerics_versions()  # Again: DVC records the pins as they are now.
+        pinned_versions("numerics")  # Again: DVC records the pins as they are now.
         publish(history, recipe.epochs)
         write_json(ENVIRONMENT_JSON, environment | {"threads": recipe.threads})
         history.remove_old()

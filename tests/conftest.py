@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import stages  # noqa: F401
-from tests.project import Project, create_project
+from tests.project import STAGES, Project, create_project
 from tests.tiny import write_tiny_dataset
 
 # Importing `stages` lets Ctrl-C end the process at once; in the test run it interrupts the test, as ever.
@@ -40,7 +40,7 @@ def tiny_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained_template(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project in which `dvc repro` has run and its results are committed; to be copied, not changed."""
     project = create_project(tmp_path_factory.mktemp("template"))
-    assert project.repro() == ["download", "train", "evaluate"]
+    assert project.repro() == STAGES
     project.commit()
     return project
 

@@ -15,6 +15,7 @@ import yaml
 from tests.tiny import checksums, write_tiny_dataset
 
 ROOT = Path(__file__).parent.parent
+STAGES = ["download", "train", "evaluate", "illustrate", "report"]
 NUM_EPOCHS = 3
 RESULTS = (
     "data/checkpoints/*",
@@ -22,6 +23,8 @@ RESULTS = (
     "data/predictions.csv",
     "metrics/*.csv",
     "metrics/*.json",
+    "metrics/*.png",
+    "metrics/report.html",
 )
 
 
@@ -122,7 +125,8 @@ def create_project(folder: Path) -> Project:
         check=True,
     )
     for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file() and name != "dvc.lock" and not name.startswith("metrics/"):
+        is_result = name == "dvc.lock" or (name.startswith("metrics/") and not name.endswith(".gitignore"))
+        if (ROOT / name).is_file() and not is_result:
             (project.folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, project.folder / name)
     write_tiny_dataset(folder / "source")

@@ -35,7 +35,7 @@ def long_template(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose training takes some seconds, trained."""
     project = create_project(tmp_path_factory.mktemp("long"))
     project.set_param("recipes.demo.epochs", NUM_LONG_EPOCHS)
-    project.repro()
+    project.repro("evaluate")
     return project
 
 
@@ -51,7 +51,7 @@ def long_project(long_template: Project, tmp_path: Path) -> Project:
 def repro_at_epoch(project: Project, epoch: int) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`dvc repro` in a process group of its own, and the training's process id, once it has finished that epoch."""
     process = subprocess.Popen(
-        ["dvc", "repro"],
+        ["dvc", "repro", "evaluate"],
         cwd=project.folder,
         env=project.environment(),
         stdout=subprocess.PIPE,
@@ -105,7 +105,7 @@ def test_training_killed_at_every_write_of_an_epoch_gives_the_same_bytes(
         if number > WRITES_OF_A_FILE:
             start = "starting" if epoch == 1 else "continuing"
             assert f"{start} at epoch {epoch} of {NUM_EPOCHS}" in done.stdout, "only the epoch in flight is lost"
-    assert "train" in project.repro()
+    assert "train" in project.repro("evaluate")
     assert project.results() == trained_template.results()
 
 
@@ -131,7 +131,7 @@ def test_killed_run_goes_on_and_leaves_no_process(long_template: Project, long_p
         os.kill(training if victim == "training" else dvc.pid, signal.SIGKILL)
         assert dvc.wait(timeout=60) != 0
         wait_for_end(training)
-    output = long_project.run("dvc", "repro").stdout
+    output = long_project.run("dvc", "repro", "evaluate").stdout
     assert "continuing at epoch" in output
     assert long_project.results() == long_template.results()
 
@@ -147,7 +147,7 @@ def test_interrupted_run_leaves_at_once_without_a_traceback(
     assert dvc.returncode != 0
     assert "train: interrupted" in output
     assert "Traceback" not in output
-    assert "continuing at epoch" in long_project.run("dvc", "repro").stdout
+    assert "continuing at epoch" in long_project.run("dvc", "repro", "evaluate").stdout
     assert long_project.results() == long_template.results()
 
 
@@ -179,11 +179,13 @@ def test_longer_training_continues_and_shorter_one_trains_nothing(project: Proje
     project.set_param("recipes.demo.epochs", NUM_EPOCHS + 2)
     scratch = project.copy(tmp_path / "scratch")
     forget_training(scratch)
-    assert "continuing at epoch 4 of 5" in project.run("dvc", "repro").stdout
-    assert "starting at epoch 1 of 5: nothing was trained here before" in scratch.run("dvc", "repro").stdout
+    assert "continuing at epoch 4 of 5" in project.run("dvc", "repro", "evaluate").stdout
+    assert "starting at epoch 1 of 5: nothing was trained here before" in scratch.run("dvc", "repro", "evaluate").stdout
     assert project.results() == scratch.results()
     project.set_param("recipes.demo.epochs", NUM_EPOCHS)
-    assert "all 3 epochs are there, nothing to train" in project.run("dvc", "repro", "--no-run-cache").stdout
+    assert (
+        "all 3 epochs are there, nothing to train" in project.run("dvc", "repro", "--no-run-cache", "evaluate").stdout
+    )
     assert project.results() == before
 
 
@@ -208,7 +210,7 @@ def test_second_writer_is_refused_and_told_who_is_first(project: Project) -> Non
     with (project.folder / "data/.locks/train").open("r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         holder = file.read().strip()
-        done = project.run("dvc", "repro", "--force", check=False)
+        done = project.run("dvc", "repro", "--force", "evaluate", check=False)
     assert done.returncode != 0
     assert f"train: process {holder} is running this stage here" in done.stdout
     assert "Traceback" not in done.stdout

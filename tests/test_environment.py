@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist.environment import numerics_versions
+from mnist.environment import pinned_versions
 from mnist.errors import UserError
 from tests import ROOT
 
@@ -16,7 +16,7 @@ def write_pins(folder: Path, *pins: str) -> None:
 
 def test_installed_versions_are_those_that_the_repository_pins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    versions = numerics_versions()
+    versions = pinned_versions("numerics")
     assert versions == {package: version(package) for package in ("numpy", "safetensors", "torch")}
 
 
@@ -24,7 +24,7 @@ def test_other_installed_version_is_refused(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     write_pins(tmp_path, f"torch=={version('torch')}", "numpy==1.0.0")
     with pytest.raises(UserError) as raised:
-        numerics_versions()
+        pinned_versions("numerics")
     assert "pyproject.toml pins numpy==1.0.0" in str(raised.value)
     assert f"installed is {version('numpy')}" in str(raised.value)
     assert "make install" in str(raised.value)
@@ -34,4 +34,4 @@ def test_package_that_is_not_installed_is_refused(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     write_pins(tmp_path, "no-such-package==1.0.0")
     with pytest.raises(UserError, match=r"pyproject\.toml pins no-such-package==1\.0\.0, installed is none"):
-        numerics_versions()
+        pinned_versions("numerics")

@@ -3,11 +3,10 @@
 import json
 from collections.abc import Callable
 
+import pandas as pd
 import pytest
 
-from tests.project import NUM_EPOCHS, Project, stages_run
-
-ALL = ["download", "train", "evaluate"]
+from tests.project import NUM_EPOCHS, STAGES, Project, stages_run
 
 
 def edit_param(key: str, value: object) -> Callable[[Project], None]:
@@ -15,7 +14,7 @@ def edit_param(key: str, value: object) -> Callable[[Project], None]:
 
 
 def edit_file(path: str) -> Callable[[Project], None]:
-    comment = "\n<!-- edited -->\n" if path.endswith(".md") else "\n# edited\n"
+    comment = "\n<!-- edited -->\n" if path.endswith((".md", ".jinja")) else "\n# edited\n"
     return lambda project: project.append(path, comment)
 
 
@@ -30,10 +29,13 @@ def edit_file(path: str) -> Callable[[Project], None]:
         pytest.param(edit_file("mnist/sources.py"), ["download"], id="library file of download"),
         pytest.param(edit_file("mnist/schedule.py"), ["train"], id="library file of train"),
         pytest.param(edit_file("mnist/statistics.py"), ["evaluate"], id="library file of evaluate"),
-        pytest.param(edit_file("mnist/model.py"), ["train", "evaluate"], id="library file of train and evaluate"),
+        pytest.param(edit_file("mnist/model.py"), ["train", "evaluate", "illustrate"], id="library file of three"),
         pytest.param(edit_file("stages/evaluate.py"), ["evaluate"], id="evaluate.py"),
-        pytest.param(edit_param("recipes.demo.batch_size", 16), ["train", "evaluate"], id="a key of the chosen recipe"),
-        pytest.param(edit_param("data.split_seed", 1), ["train", "evaluate"], id="data.split_seed"),
+        pytest.param(edit_file("mnist/pictures.py"), ["illustrate"], id="library file of illustrate"),
+        pytest.param(edit_file("mnist/charts.py"), ["report"], id="library file of report"),
+        pytest.param(edit_file("stages/report.html.jinja"), ["report"], id="the report's template"),
+        pytest.param(edit_param("recipes.demo.batch_size", 16), STAGES[1:], id="a key of the chosen recipe"),
+        pytest.param(edit_param("data.split_seed", 1), STAGES[1:], id="data.split_seed"),
     ],
 )
 def test_change_reruns_only_what_it_affects(
@@ -55,7 +57,7 @@ def test_run_leaves_nothing_for_git_but_its_lock_and_metrics(project: Project) -
 def test_run_in_a_fresh_clone_gives_the_committed_bytes(project: Project) -> None:
     project.run("git", "clone", "--quiet", ".", "../clone")
     clone = Project(project.folder.parent / "clone")
-    assert clone.repro() == ALL
+    assert clone.repro() == STAGES
     assert clone.run("git", "status", "--porcelain").stdout == ""
     assert clone.results() == project.results()
 
@@ -63,7 +65,7 @@ def test_run_in_a_fresh_clone_gives_the_committed_bytes(project: Project) -> Non
 def test_old_parameters_are_restored_from_the_run_cache(project: Project) -> None:
     before = project.results()
     project.set_param("recipes.demo.batch_size", 16)
-    assert project.repro() == ["train", "evaluate"]
+    assert project.repro() == STAGES[1:]
     assert project.results() != before
     project.set_param("recipes.demo.batch_size", 32)
     assert project.repro() == []
@@ -72,7 +74,7 @@ def test_old_parameters_are_restored_from_the_run_cache(project: Project) -> Non
 
 def test_experiment_switches_the_recipe_and_commits_are_compared(project: Project) -> None:
     output = project.run("dvc", "exp", "run", "-S", "recipe=seed").stdout
-    assert stages_run(output) == ["train", "evaluate"]
+    assert stages_run(output) == STAGES[1:]
     assert project.read_params()["recipe"] == "seed"
     assert project.repro() == []
     project.commit()
@@ -133,6 +135,13 @@ def test_shared_run_is_taken_not_repeated(project: Project) -> None:
     clone = Project(project.folder.parent / "clone")
     assert clone.repro("--pull") == []
     assert clone.results() == project.results()
+
+
+def test_evaluation_repeats_the_validation_numbers_of_training_to_the_byte(project: Project) -> None:
+    tables = [pd.read_csv(project.folder / f"metrics/{name}.csv", dtype=str) for name in ("train", "checkpoints")]
+    columns = ["epoch", "validation_loss", "validation_accuracy"]
+    assert tables[0][columns].equals(tables[1][columns])
+    assert len(tables[0]) == NUM_EPOCHS
 
 
 def test_without_validation_images_the_last_epoch_is_taken(project: Project) -> None:

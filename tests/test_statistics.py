@@ -1,8 +1,9 @@
-"""The Wilson interval has its published values."""
+"""Statistics have their published values, and those that a few lines of arithmetic give."""
 
+import numpy as np
 import pytest
 
-from mnist.statistics import wilson_interval
+from mnist.statistics import calibration_error, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,28 @@ def test_interval_stays_within_0_and_1() -> None:
         for num_successes in range(num_trials + 1):
             low, high = wilson_interval(num_successes, num_trials)
             assert 0 <= low <= num_successes / num_trials <= high <= 1, (num_successes, num_trials)
+
+
+@pytest.mark.parametrize(
+    ("confidences", "is_right", "expected"),
+    [
+        pytest.param([1.0, 1.0], [True, True], 0.0, id="sure-and-right"),
+        pytest.param([1.0, 1.0], [False, False], 1.0, id="sure-and-wrong"),
+        pytest.param([0.5, 0.5], [True, False], 0.0, id="half-sure-and-half-right"),
+        pytest.param([0.9, 0.9, 0.9, 0.9], [True, True, True, False], 0.15, id="one-bin"),
+        # Two bins, one too sure by 0.2, one not sure enough by 0.6: they do not make up for each other.
+        pytest.param([0.7, 0.7, 0.4, 0.4], [True, False, True, True], 0.4, id="two-bins"),
+        pytest.param([0.0], [False], 0.0, id="lower-end"),
+    ],
+)
+def test_calibration_error_is_the_mean_distance_of_confidence_from_accuracy(
+    confidences: list[float], is_right: list[bool], expected: float
+) -> None:
+    assert calibration_error(np.array(confidences), np.array(is_right)) == pytest.approx(expected)
+
+
+def test_well_calibrated_predictions_have_little_calibration_error() -> None:
+    generator = np.random.default_rng(0)
+    confidences = generator.uniform(0.1, 1, 100_000)
+    assert calibration_error(confidences, generator.random(100_000) < confidences) < 0.01
+    assert calibration_error(confidences, generator.random(100_000) < confidences - 0.1) == pytest.approx(0.1, abs=0.01)

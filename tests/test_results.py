@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 import torch
 
+from mnist.results import choose_best, classes_table, confusion_table, predictions_table, summarize
 from mnist.statistics import wilson_interval
-from stages.evaluate import choose_best, confusion_table, predictions_table, summarize
 
 NAN = float("nan")
 
@@ -70,6 +70,18 @@ def test_predictions_say_which_image_was_taken_for_what_how_surely() -> None:
     assert table["confidence"].tolist() == pytest.approx([0.91, 0.55, 1.0], abs=1e-6)
 
 
+def test_precision_is_of_what_was_taken_for_a_class_and_recall_of_what_is_one() -> None:
+    table = classes_table(predictions((3, 3), (3, 3), (3, 5), (5, 5), (9, 0)))
+    assert list(table) == ["label", "num_images", "precision", "recall"]
+    assert table["label"].tolist() == list(range(10))
+    by_label = dict(zip(table["label"], table.drop(columns="label").to_numpy().tolist(), strict=True))
+    assert by_label[3] == pytest.approx([3, 1, 2 / 3])
+    assert by_label[5] == pytest.approx([1, 1 / 2, 1])
+    assert by_label[0] == [0, 0, 0], "taken for it, wrongly"
+    assert by_label[9] == [1, 0, 0], "never found"
+    assert by_label[7] == [0, 0, 0], "not there at all"
+
+
 def test_confusion_has_a_row_for_every_pair_and_counts_every_image() -> None:
     table = confusion_table(predictions((3, 3), (3, 3), (3, 5), (9, 0)))
     assert list(table) == ["label", "prediction", "count"]
@@ -93,6 +105,7 @@ def test_summary_is_that_of_the_best_epoch() -> None:
         "test_accuracy_high": high,
         "test_loss": 0.2,
         "test_errors": 1,
+        "test_calibration_error": pytest.approx(0.15),
         "last_test_accuracy": 0.93,
     }
 

@@ -1,0 +1,109 @@
+"""Draws what the network learned from, what it looks for, and where it goes wrong.
+
+Reads params.yaml (recipe, the recipe's augment, data), pyproject.toml (the pinned versions), data/raw,
+data/model.safetensors and data/predictions.csv; writes metrics/samples.png,
+metrics/augmented.png, metrics/mistakes.png and metrics/filters.png.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mnist.augment import AugmentParams, augment
+from mnist.checkpoint import load
+from mnist.data import DataParams, Examples, list_test_files, list_training_files, load_test, load_training
+from mnist.dataset import RAW_DATA
+from mnist.determinism import generator_for
+from mnist.environment import pinned_versions
+from mnist.files import write_file
+from mnist.idx import NUM_CLASSES
+from mnist.model import as_input
+from mnist.pictures import draw_filters, draw_images, draw_text
+from mnist.stage import stage
+
+MODEL = Path("data/model.safetensors")
+PREDICTIONS_CSV = Path("data/predictions.csv")
+METRICS = Path("metrics")
+NUM_PER_CLASS = 4
+NUM_AUGMENTED, NUM_COPIES = 4, 7
+NUM_MISTAKES, NUM_MISTAKE_COLUMNS = 30, 5
+NUM_FILTER_COLUMNS = 8
+DEPENDENCY_GROUPS = ("numerics", "pictures")
+
+
+def main() -> None:
+    with stage("illustrate") as inputs:
+        data_params: DataParams = inputs.param("data", DataParams)
+        recipe_name: str = inputs.param("recipe", str)
+        augment_params: AugmentParams | None = inputs.param(f"recipes.{recipe_name}.augment", AugmentParams | None)
+        pinned_versions(*DEPENDENCY_GROUPS)
+        raw_files = [
+            *list_training_files(RAW_DATA, data_params.dataset),
+            *list_test_files(RAW_DATA, data_params.dataset),
+        ]
+        torch.set_num_threads(1)  # More would share the work out by the number of cores, and so change last bits.
+        inputs.files([MODEL, PREDICTIONS_CSV, *raw_files])
+        training = load_training(RAW_DATA, data_params)[0]
+        pictures = {
+            "samples.png": draw_samples(training),
+            "augmented.png": draw_augmented(training, augment_params),
+            "mistakes.png": draw_mistakes(load_test(RAW_DATA, data_params), pd.read_csv(PREDICTIONS_CSV)),
+            "filters.png": draw_filters(first_kernels(load(MODEL)[0]), NUM_FILTER_COLUMNS),
+        }
+        inputs.verify_unchanged()
+        pinned_versions(*DEPENDENCY_GROUPS)  # Again: DVC records the pins as they are now.
+        for name, content in pictures.items():
+            write_file(METRICS / name, content)
+
+
+def draw_samples(training: Examples) -> bytes:
+    """Draw the first training images of each class, a column per class."""
+    columns = [(training.labels == label).nonzero().flatten()[:NUM_PER_CLASS].tolist() for label in range(NUM_CLASSES)]
+    indices = [column[row] for row in range(NUM_PER_CLASS) for column in columns if row < len(column)]
+    return draw_images(_pixels(training.images[indices]), [f"{training.labels[i]}" for i in indices], NUM_CLASSES)
+
+
+def draw_augmented(training: Examples, params: AugmentParams | None) -> bytes:
+    """Draw a row for each of some training images: the image, and how an epoch may show it."""
+    if params is None:
+        return draw_text("This recipe trains on the images as they are.")
+    images = training.images[:NUM_AUGMENTED].repeat_interleave(NUM_COPIES + 1, dim=0)
+    is_original = torch.arange(len(images)) % (NUM_COPIES + 1) == 0
+    distorted = augment(as_input(images), params, generator_for(seed=0, epoch=0, purpose="illustrate"))
+    pixels = distorted.mul(255).round().to(torch.uint8)
+    titles = ["original" if original else "" for original in is_original]
+    return draw_images(_pixels(torch.where(is_original.view(-1, 1, 1, 1), images, pixels)), titles, NUM_COPIES + 1)
+
+
+def draw_mistakes(test: Examples, predictions: pd.DataFrame) -> bytes:
+    """Draw the wrongly classified test images of which the network was most sure: label, prediction, confidence."""
+    mistakes = predictions[predictions["label"] != predictions["prediction"]]
+    worst = mistakes.sort_values(["confidence", "index"], ascending=[False, True]).head(NUM_MISTAKES)
+    if worst.empty:
+        return draw_text("There is no mistake.")
+    titles = [
+        f"{label} as {prediction}, {100 * confidence:.0f} %"
+        for label, prediction, confidence in zip(worst["label"], worst["prediction"], worst["confidence"], strict=True)
+    ]
+    return draw_images(_pixels(test.images[worst["index"].tolist()]), titles, NUM_MISTAKE_COLUMNS)
+
+
+def first_kernels(network: nn.Module) -> NDArray[np.float32]:
+    """Return the kernels [N, H, W] of the network's first convolution, which sees one channel."""
+    convolution = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
+    kernels: NDArray[np.float32] = convolution.weight.detach().squeeze(1).numpy()
+    return kernels
+
+
+def _pixels(images: Tensor) -> NDArray[np.uint8]:
+    """Images uint8 [N, 1, H, W] as an array [N, H, W]."""
+    pixels: NDArray[np.uint8] = images.squeeze(1).numpy()
+    return pixels
+
+
+if __name__ == "__main__":
+    main()

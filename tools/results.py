@@ -1,0 +1,84 @@
+"""Reads the results that a commit records: metrics from git, predictions from DVC's cache or remote."""
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dvc.api
+import pandas as pd
+import yaml
+from dvc.exceptions import DvcException
+from dvc.scm import SCMError
+
+EVALUATE_JSON, PREDICTIONS_CSV, LOCK, RAW_DATA = "metrics/evaluate.json", "data/predictions.csv", "dvc.lock", "data/raw"
+WORKSPACE = "workspace"
+
+
+class ResultsError(Exception):
+    """A revision has no results; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What `name`, a revision or the workspace, says of its network.
+
+    `predictions` has label and prediction, a row per test image; it is None where they are nowhere to be had, and
+    `problem` says why. `data_md5` is that of the data set's folder.
+    """
+
+    name: str
+    recipe: str
+    metrics: dict[str, float]
+    data_md5: str
+    predictions: pd.DataFrame | None
+    problem: str = ""
+
+    def has_test_set_of(self, other: "Results") -> bool:
+        """Whether both were tested on the same images; both have predictions."""
+        assert self.predictions is not None
+        assert other.predictions is not None
+        return self.data_md5 == other.data_md5 and self.predictions["label"].equals(other.predictions["label"])
+
+
+def read_results(revision: str) -> Results:
+    """Return the results of a git revision, or of the workspace.
+
+    Raises:
+        ResultsError: there is no such revision, or it has no metrics.
+    """
+    try:
+        metrics = json.loads(_read(EVALUATE_JSON, revision))
+        stages = yaml.safe_load(_read(LOCK, revision))["stages"]
+    except SCMError as error:
+        raise ResultsError(f"{_one_line(error)}; name a commit, a branch or a tag of this repository") from None
+    except (DvcException, OSError) as error:
+        raise ResultsError(f"{revision} has no results: {_one_line(error)}; run `dvc repro` there and commit") from None
+    recipe = stages["train"]["params"]["params.yaml"]["recipe"]
+    locked = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
+    predictions, problem = None, ""
+    try:
+        content = _read(PREDICTIONS_CSV, revision)
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() == locked[PREDICTIONS_CSV]:
+            predictions = pd.read_csv(io.BytesIO(content))
+        else:
+            problem = f"{PREDICTIONS_CSV} of {revision} is not the file that {LOCK} records: run `dvc repro`"
+    except Exception as error:  # A remote's library raises what it likes; metrics can be compared all the same.
+        problem = (
+            f"{PREDICTIONS_CSV} of {revision} is neither in the cache nor on a remote ({_one_line(error)}): "
+            "`dvc fetch --all-commits` brings what a remote has, `dvc repro` in a clone of that commit makes it anew"
+        )
+    return Results(revision, recipe, metrics, locked[RAW_DATA], predictions, problem)
+
+
+def _read(path: str, revision: str) -> bytes:
+    if revision == WORKSPACE:
+        return Path(path).read_bytes()
+    content: bytes = dvc.api.read(path, rev=revision, mode="rb")
+    return content
+
+
+def _one_line(error: Any) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
