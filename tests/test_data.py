@@ -14,7 +14,7 @@ from tests.tiny import tiny_images
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import torchvision  # type: ignore[import-untyped]
+    import torchvision
 
 
 def data_params(validation_size: int = 0, split_seed: int = 0) -> DataParams:

@@ -24,7 +24,7 @@ from tests import ROOT
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import torchvision  # type: ignore[import-untyped]
+    import torchvision
 
 CONTENTS = {name: f"the content of {name}".encode() for name in FILES}
 PACKED = {name: gzip.compress(content, mtime=0) for name, content in CONTENTS.items()}

@@ -1,0 +1,37 @@
+"""Measures the pipeline: `python -m bench [--quick]` prints a table and writes it to bench/results.md.
+
+Everything runs in a clone of the last commit, one process at a time, and what is compared is run in turns: machines
+are shared and noisy, so a ratio of two things measured side by side says more than either time. Run it with nothing
+else running.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from tqdm import tqdm
+
+from bench.clone import ROOT, Clone
+from bench.measurements import FULL, QUICK
+from bench.report import Row, conditions, markdown
+
+RESULTS = ROOT / "bench/results.md"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="less than three minutes: the main ratios, once each")
+    quick = parser.parse_args().quick
+    measurements = QUICK if quick else FULL
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        clone = Clone(Path(scratch) / "clone")
+        for measure in tqdm(measurements, unit="measurement"):
+            rows += measure(clone, 1 if quick else 5)
+    text = f"Measured with `make bench{' QUICK=1' if quick else ''}` on {conditions()}.\n\n{markdown(rows)}\n"
+    print(text)
+    RESULTS.write_text(f"# Measurements\n\n{text}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""What is measured: each function returns rows, measured side by side in the clone that it is given."""
+
+import statistics
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from bench.clone import Clone, Run, make_empty_pipeline, run
+from bench.report import Row
+
+NOTES_EPOCHS = 50  # What the notes' program trains; it ends at 94.45 %.
+# Epochs of `fast`, fixed beforehand, for each mean test accuracy.
+EPOCHS_FOR_ACCURACY = {0.99: 1, 0.994: 3, 0.995: 12}
+NUM_STAGES = 5
+PYTHON = sys.executable
+
+
+def epoch_of_seed(clone: Clone, num_rounds: int) -> list[Row]:
+    """An epoch of `seed` against one of the notes' program."""
+    times = in_turns(
+        num_rounds,
+        ours=lambda: float(clone.run(PYTHON, "-m", "bench.epoch").output.splitlines()[-1]),
+        notes=lambda: notes_epoch(clone),
+    )
+    faster = f"{ratio(times['notes'], times['ours']):.1f}x faster"
+    title = "an epoch of `seed`, evaluated on the test images"
+    return [Row(title, times["ours"], "s", "the notes' program", times["notes"], faster, ">= 4x")]
+
+
+def stages_of_demo(clone: Clone, num_rounds: int) -> list[Row]:
+    """Whole stages of `demo`."""
+    return _stages(clone, num_rounds, "demo", both_target="<= 6 epochs")
+
+
+def stages_of_fast(clone: Clone, num_rounds: int) -> list[Row]:
+    """Whole stages of `fast`."""
+    return _stages(clone, num_rounds, "fast", train_target="<= 2.2 epochs")
+
+
+def _stages(clone: Clone, num_rounds: int, recipe: str, train_target: str = "", both_target: str = "") -> list[Row]:
+    clone.choose(recipe)
+    megabytes: list[float] = []
+
+    def train() -> float:
+        clone.forget()
+        done = clone.run(PYTHON, "-m", "stages.train")
+        megabytes.append(done.peak_megabytes)
+        return done.seconds
+
+    times = in_turns(
+        num_rounds,
+        train=train,
+        evaluate=lambda: clone.run(PYTHON, "-m", "stages.evaluate").seconds,
+        notes=lambda: notes_epoch(clone),
+        torch=lambda: clone.run(PYTHON, "-c", "import mnist, torch").peak_megabytes,
+    )
+    both = [sum(pair) for pair in zip(times["train"], times["evaluate"], strict=True)]
+    excess = statistics.median(megabytes) - statistics.median(times["torch"])
+    notes = ("an epoch of the notes' program", times["notes"])
+    return [
+        Row(f"`{recipe}`: train", times["train"], "s", *notes, _epochs(times["train"], times["notes"]), train_target),
+        Row(f"`{recipe}`: train and evaluate", both, "s", *notes, _epochs(both, times["notes"]), both_target),
+        Row(
+            f"`{recipe}`: peak memory of train",
+            megabytes,
+            "MB",
+            "`import torch`",
+            times["torch"],
+            f"+{excess:.0f} MB",
+            "<= 200 MB",
+        ),
+    ]
+
+
+def accuracies(clone: Clone, num_seeds: int) -> list[Row]:
+    """Time to a mean test accuracy, with epochs that were fixed beforehand."""
+    rows = []
+    for target, epochs in EPOCHS_FOR_ACCURACY.items():
+        times, notes, percents = [], [], []
+        for seed in range(num_seeds):
+            clone.choose("fast", epochs=epochs, seed=seed)
+            times.append(clone.run(PYTHON, "-m", "stages.train").seconds)
+            clone.run(PYTHON, "-m", "stages.evaluate")
+            percents.append(100 * clone.metrics()["last_test_accuracy"])
+            notes.append(notes_epoch(clone))
+        title = f"`fast` with {epochs} epochs"
+        in_notes = _epochs(times, notes)
+        mean = f"mean {statistics.mean(percents):.3f} %"
+        rows.append(Row(f"{title}: train", times, "s", "an epoch of the notes' program", notes, in_notes))
+        rows.append(Row(f"{title}: test accuracy", percents, "%", ratio=mean, target=f">= {100 * target:.1f} %"))
+    return rows
+
+
+def evaluation(clone: Clone, num_rounds: int) -> list[Row]:
+    """The evaluation of 20 checkpoints on 15,000 images, against a DataLoader's."""
+    clone.choose("demo")
+    clone.run(PYTHON, "-m", "stages.train")
+    times = in_turns(
+        num_rounds,
+        ours=lambda: clone.run(PYTHON, "-m", "stages.evaluate").seconds,
+        loader=lambda: float(clone.run(PYTHON, "-m", "bench.notes", "evaluate").output),
+    )
+    part = f"{ratio(times['ours'], times['loader']):.2f}"
+    return [
+        Row("evaluate, 20 checkpoints", times["ours"], "s", "with a DataLoader", times["loader"], part, "<= 0.2"),
+    ]
+
+
+def dvc(clone: Clone, num_rounds: int) -> list[Row]:
+    """What DVC takes where nothing is to be computed, against a pipeline of as many empty stages."""
+    empty = clone.folder.parent / "empty"
+    make_empty_pipeline(empty, NUM_STAGES)
+    clone.choose("fast", epochs=1)
+    for folder in (clone.folder, empty):
+        run(folder, "dvc", "repro")
+
+    def repro(folder: Path, without_lock: bool) -> float:
+        if without_lock:
+            (folder / "dvc.lock").unlink()
+        return run(folder, "dvc", "repro").seconds
+
+    rows = []
+    for title, without_lock, target in (
+        ("no-op `dvc repro`", False, "<= 1.3"),
+        ("`dvc repro` without dvc.lock: restores from the run-cache", True, ""),
+    ):
+        times = in_turns(
+            2 * num_rounds,
+            ours=partial(repro, clone.folder, without_lock),
+            empty=partial(repro, empty, without_lock),
+        )
+        factor = f"{ratio(times['ours'], times['empty']):.2f}"
+        rows.append(Row(title, times["ours"], "s", f"{NUM_STAGES} empty stages", times["empty"], factor, target))
+    return rows
+
+
+def growth(clone: Clone, num_rounds: int) -> list[Row]:
+    """How time and memory grow with epochs (and so checkpoints) and with images: from x2 to x4 against x1 to x2.
+
+    A cost that is linear doubles; the start-up, which is the same in all, falls out.
+    """
+    small = 10_000
+    rows = []
+    for what, cases in (
+        ("epochs", {factor: (factor, small) for factor in (1, 2, 4)}),
+        ("images", {factor: (1, small * factor) for factor in (1, 2, 4)}),
+    ):
+        runs: dict[str, dict[int, list[Run]]] = {"train": {}, "evaluate": {}}
+        for _ in range(num_rounds):
+            for factor, (epochs, num_images) in cases.items():
+                clone.choose("fast", epochs=epochs)
+                clone.write_synthetic_images(num_images)
+                for stage, by_factor in runs.items():
+                    by_factor.setdefault(factor, []).append(clone.run(PYTHON, "-m", f"stages.{stage}"))
+        for stage, by_factor in runs.items():
+            seconds = {factor: statistics.median(run.seconds for run in done) for factor, done in by_factor.items()}
+            megabytes = {
+                factor: statistics.median(r.peak_megabytes for r in done) for factor, done in by_factor.items()
+            }
+            if (stage, what) == ("evaluate", "images"):
+                continue  # Its images are the test images, and those of validation: as many in all cases.
+            linear = f"{(seconds[4] - seconds[2]) / (seconds[2] - seconds[1]):.2f} (linear: 2)"
+            title = f"{stage}: {what} x4"
+            rows.append(
+                Row(
+                    title,
+                    [r.seconds for r in by_factor[4]],
+                    "s",
+                    f"{what} x1",
+                    [r.seconds for r in by_factor[1]],
+                    linear,
+                )
+            )
+            more = f"+{megabytes[4] - megabytes[1]:.0f} MB"
+            rows.append(
+                Row(
+                    f"{title}: peak memory",
+                    [r.peak_megabytes for r in by_factor[4]],
+                    "MB",
+                    f"{what} x1",
+                    [r.peak_megabytes for r in by_factor[1]],
+                    more,
+                )
+            )
+    return rows
+
+
+FULL = (epoch_of_seed, stages_of_demo, stages_of_fast, accuracies, evaluation, dvc, growth)
+QUICK = (epoch_of_seed, stages_of_fast, dvc)
+
+
+def in_turns(num_rounds: int, **cases: Callable[[], float]) -> dict[str, list[float]]:
+    """Run the cases one after the other, `num_rounds` times; return each one's values."""
+    values: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(num_rounds):
+        for name, case in cases.items():
+            values[name].append(case())
+    return values
+
+
+def notes_epoch(clone: Clone) -> float:
+    """Seconds of an epoch of the notes' program, with its evaluation."""
+    return float(clone.run(PYTHON, "-m", "bench.notes", "epoch").output)
+
+
+def ratio(values: list[float], others: list[float]) -> float:
+    """The median of the first in those of the second."""
+    return statistics.median(values) / statistics.median(others)
+
+
+def _epochs(values: list[float], notes: list[float]) -> str:
+    """Times in epochs of the notes' program."""
+    epochs = ratio(values, notes)
+    return f"{epochs:.2f} epochs; {NOTES_EPOCHS / epochs:.0f}x faster than {NOTES_EPOCHS}"
