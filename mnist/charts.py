@@ -9,6 +9,7 @@ import pandas as pd
 FIRST, SECOND = "#2f7ed8", "#d9730d"
 TEXT = "currentColor"  # The page's own, so that charts follow it into the dark.
 HEIGHT = 260
+SMALLEST = 1e-6  # What a table with six decimals can hold, above the zero that a logarithmic scale cannot show.
 STRONGEST_SHADE = 0.6  # Texts on it stay readable.
 
 
@@ -23,6 +24,8 @@ def curves(table: pd.DataFrame, columns: dict[str, str], y_title: str, best_epoc
         .melt("epoch", list(columns.values()), var_name="curve", value_name="value")
         .dropna(subset=["value"])
     )
+    if log:
+        long["value"] = long["value"].clip(lower=SMALLEST)
     epochs = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"))
     lines = (
         alt.Chart(long)

@@ -2,12 +2,14 @@
 
 import mnist  # isort: skip  # noqa: F401  (before torch, for the CPU profile)
 
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from playwright.sync_api import Browser, sync_playwright
 
 import stages  # noqa: F401
 from tests.project import STAGES, Project, create_project
@@ -49,3 +51,18 @@ def trained_template(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def project(trained_template: Project, tmp_path: Path) -> Project:
     """A project of the test's own, trained and committed."""
     return trained_template.copy(tmp_path / "copy")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real browser, without a window; it is not let out to the network for its own purposes."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("needs a browser: apt-get install chromium")
+    quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, chromium_sandbox=False, args=["--disable-gpu", *quiet]
+        )
+        yield browser
+        browser.close()

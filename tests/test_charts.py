@@ -37,6 +37,11 @@ def test_curve_without_values_is_left_out() -> None:
     assert "on validation" not in str(chart)
 
 
+def test_loss_of_zero_is_drawn_on_a_logarithmic_scale() -> None:
+    chart = curves(table([0.7, 0.0]), {"validation": "on validation"}, "loss", 2, log=True)
+    assert [row["value"] for row in values(chart) if "curve" in row] == [0.7, 1e-6]
+
+
 def confusion_table(counts: dict[tuple[int, int], int]) -> pd.DataFrame:
     pairs = [(label, prediction) for label in range(10) for prediction in range(10)]
     return pd.DataFrame([(*pair, counts.get(pair, 0)) for pair in pairs], columns=["label", "prediction", "count"])
