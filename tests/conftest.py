@@ -2,6 +2,7 @@
 
 import mnist  # isort: skip  # noqa: F401  (before torch, for the CPU profile)
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 import stages  # noqa: F401
-from tests.project import Project, create_project
+from tests.project import ROOT, Project, create_project
 from tests.tiny import write_tiny_dataset
 
 # Importing `stages` lets Ctrl-C end the process at once; in the test run it interrupts the test, as ever.
@@ -49,3 +50,14 @@ def trained_template(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def project(trained_template: Project, tmp_path: Path) -> Project:
     """A project of the test's own, trained and committed."""
     return trained_template.copy(tmp_path / "copy")
+
+
+@pytest.fixture(scope="session")
+def mnist_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in which `demo` was trained on the real MNIST for one epoch, for tests marked `network`; read-only."""
+    project = create_project(tmp_path_factory.mktemp("mnist"))
+    for name in ("params.yaml", "data/checksums.txt"):
+        (project.folder / name).write_bytes((ROOT / name).read_bytes())
+    project.set_param("recipes.demo.epochs", 1)
+    project.repro(MNIST_DIR=os.environ.get("MNIST_DIR", ""))
+    return project
