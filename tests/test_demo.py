@@ -56,7 +56,7 @@ def demo(folder: Path) -> Iterator[str]:
         try:
             line = server.stdout.readline()
             found = re.fullmatch(r"draw at (http://127\.0\.0\.1:\d+/)  \(Ctrl-C ends it\)\n", line)
-            assert found, line + server.stdout.read()
+            assert found, line
             yield found[1]
         finally:
             server.send_signal(signal.SIGINT)

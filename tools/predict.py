@@ -24,23 +24,23 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print all ten probabilities of each image, as JSON")
     arguments = parser.parse_args()
     digits, errors = read_digits(arguments.images)
+    for name, reason in errors.items():
+        print(f"predict: {printable(name)} {reason}", file=sys.stderr)
     try:
-        probabilities = classify(digits)
+        probabilities = classify(digits) if digits else {}
     except UserError as error:
         sys.exit(f"predict: {error}")
     if arguments.json:
         rows = [
-            describe(name, probabilities[name]) if name in probabilities else {"file": name, "error": errors[name]}
+            describe(name, probabilities[name]) if name in digits else {"file": name, "error": errors[name]}
             for name in arguments.images
         ]
         print(json.dumps(rows, indent=2))
     else:
-        width = max(map(len, map(printable, arguments.images)))
+        width = max(len(printable(name)) for name in arguments.images)
         for name in arguments.images:
-            if name in probabilities:
+            if name in digits:
                 print(f"{printable(name):<{width}}  {summarize(probabilities[name])}")
-    for name, reason in errors.items():
-        print(f"predict: {printable(name)} {reason}", file=sys.stderr)
     sys.exit(1 if errors else 0)
 
 
@@ -63,10 +63,8 @@ def classify(digits: dict[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.float
     """
     from tools.classifier import Classifier  # Imports torch, which --help does not need.
 
-    classifier = Classifier()
-    if not digits:
-        return {}
-    return dict(zip(digits, classifier.probabilities(np.stack(list(digits.values()))), strict=True))
+    probabilities = Classifier().probabilities(np.stack(list(digits.values())))
+    return dict(zip(digits, probabilities, strict=True))
 
 
 def describe(name: str, probabilities: NDArray[np.float64]) -> dict[str, object]:
