@@ -18,6 +18,10 @@ repro: install  ## bring data, checkpoints and metrics up to date, and print a s
 	@dvc repro
 	@python -m tools.summary
 
+.PHONY: demo
+demo: .venv/.installed-demo  ## draw a digit in the browser and see what the network makes of it
+	@python -m tools.demo
+
 .PHONY: lint
 lint: .venv/.installed-dev  ## ruff and mypy
 	ruff format --check
@@ -25,7 +29,7 @@ lint: .venv/.installed-dev  ## ruff and mypy
 	mypy
 
 .PHONY: test
-test: lint  ## lint, then all tests
+test: lint .venv/.installed-demo  ## lint, then all tests
 	pytest
 
 .PHONY: verify
@@ -47,7 +51,8 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet --univer
 .PHONY: lock
 lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from pyproject.toml
 	$(COMPILE) --output-file requirements.txt
-	$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(COMPILE) --group demo --constraint requirements.txt --output-file requirements-demo.txt
+	$(COMPILE) --group dev --constraint requirements-demo.txt --output-file requirements-dev.txt
 
 .venv/.installed: requirements.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=...")'
@@ -57,4 +62,9 @@ lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from p
 
 .venv/.installed-dev: requirements-dev.txt .venv/.installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+# --no-deps: the file lists them all, and pip cannot be told of the override in pyproject.toml.
+.venv/.installed-demo: requirements-demo.txt .venv/.installed
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	touch $@

@@ -2,8 +2,11 @@
 
 import mnist  # isort: skip  # noqa: F401  (before torch, for the CPU profile)
 
+import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import torch
 from playwright.sync_api import Browser, sync_playwright
 
 import stages  # noqa: F401
-from tests.project import STAGES, Project, create_project
+from tests.project import ROOT, STAGES, Project, create_project
 from tests.tiny import write_tiny_dataset
 
 # Importing `stages` lets Ctrl-C end the process at once; in the test run it interrupts the test, as ever.
@@ -66,3 +69,16 @@ def browser() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def mnist_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in which `demo` was trained on the real MNIST for one epoch, for tests marked `network`; read-only."""
+    project = create_project(tmp_path_factory.mktemp("mnist"))
+    for name in ("params.yaml", "data/checksums.txt"):
+        (project.folder / name).write_bytes((ROOT / name).read_bytes())
+    project.set_param("recipes.demo.epochs", 1)
+    environment = project.environment(MNIST_DIR=os.environ.get("MNIST_DIR", ""))
+    # No time limit, as `Project.run` has one: the download may be slow.
+    subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=project.folder, env=environment, check=True)
+    return project
