@@ -30,7 +30,7 @@ lint: .venv/.installed-dev  ## ruff and mypy
 
 .PHONY: test
 test: lint .venv/.installed-demo  ## lint, then all tests
-	pytest
+	pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .PHONY: verify
 verify: install  ## run this commit again in an empty clone and compare all bytes

@@ -22,6 +22,13 @@ from tests.tiny import write_tiny_dataset
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give all tests on the real MNIST to one process, which trains for them once."""
+    for item in items:
+        if "mnist_project" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("mnist"))
+
+
 @pytest.fixture(autouse=True)
 def _torch_settings_restored() -> Iterator[None]:
     """Give the next test torch as this one found it."""

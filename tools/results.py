@@ -11,6 +11,7 @@ import dvc.api
 import pandas as pd
 import yaml
 from dvc.exceptions import DvcException
+from dvc.repo import Repo
 from dvc.scm import SCMError
 
 EVALUATE_JSON, PREDICTIONS_CSV, LOCK, RAW_DATA = "metrics/evaluate.json", "data/predictions.csv", "dvc.lock", "data/raw"
@@ -76,7 +77,9 @@ def read_results(revision: str) -> Results:
 def _read(path: str, revision: str) -> bytes:
     if revision == WORKSPACE:
         return Path(path).read_bytes()
-    content: bytes = dvc.api.read(path, rev=revision, mode="rb")
+    with Repo() as repo:  # With today's remotes and cache: those of the revision may not have been there yet.
+        config = {section: dict(repo.config[section]) for section in ("core", "cache", "remote")}
+    content: bytes = dvc.api.read(path, rev=revision, mode="rb", config=config)
     return content
 
 
