@@ -29,7 +29,7 @@ def summary_lines(recipe: str, metrics: dict[str, float]) -> list[str]:
         f"(95 % interval {_percent(metrics['test_accuracy_low'])} to {_percent(metrics['test_accuracy_high'])}, "
         f"{metrics['test_errors']} errors)",
         "the network": "data/model.safetensors",
-        "look next": "dvc metrics diff, dvc plots show, params.yaml",
+        "look next": "metrics/report.html, dvc metrics diff, params.yaml",
     }
     return [f"{name:<20} {value}" for name, value in rows.items()]
 
