@@ -37,13 +37,14 @@ format: .venv/.installed-dev  ## rewrite the code as lint wants it
 	ruff format
 	ruff check --fix
 
-COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet --universal --generate-hashes --no-annotate \
-	pyproject.toml --group numerics
+COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet --universal --generate-hashes --no-annotate
 
 .PHONY: lock
 lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from pyproject.toml
-	$(COMPILE) --output-file requirements.txt
-	$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(COMPILE) pyproject.toml --group numerics --output-file requirements.txt
+	$(COMPILE) --group remotes --constraint requirements.txt --output-file requirements-remotes.txt
+	$(COMPILE) pyproject.toml --group numerics --group dev --constraint requirements.txt \
+		--constraint requirements-remotes.txt --output-file requirements-dev.txt
 
 .venv/.installed: requirements.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=...")'
@@ -51,6 +52,7 @@ lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from p
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
-.venv/.installed-dev: requirements-dev.txt .venv/.installed
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+.venv/.installed-dev: requirements-dev.txt requirements-remotes.txt .venv/.installed
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt \
+		-r requirements-remotes.txt
 	touch $@

@@ -19,6 +19,7 @@ NUM_EPOCHS = 3
 RESULTS = (
     "data/checkpoints/*",
     "data/model.safetensors",
+    "data/optimizer.safetensors",
     "data/predictions.csv",
     "metrics/*.csv",
     "metrics/*.json",

@@ -1,0 +1,82 @@
+"""A DVC remote: its objects and its run-cache entries, and in one line why it cannot be used."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from dvc.config import NoRemoteError
+from dvc.exceptions import DvcException
+from dvc.fs import HTTPFileSystem
+from dvc.repo import Repo
+from dvc_objects.fs.errors import RemoteMissingDepsError
+
+from tools.objects import Store, reason
+
+
+class Unavailable(Exception):
+    """Nothing can be had from the remote; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A remote that answered."""
+
+    name: str
+    store: Store
+    root: str
+    entries: tuple[str, ...]  # `<two digits>/<key>/<value>` each
+
+    @property
+    def fs(self) -> Any:
+        """Its file system."""
+        return self.store.odb.fs
+
+    def entry_path(self, entry: str) -> str:
+        """Where a run-cache entry lies, or would lie."""
+        return str(self.fs.join(self.root, "runs", *entry.split("/")))
+
+    def read_entry(self, entry: str) -> bytes | None:
+        """A run-cache entry's content, or None if there is none."""
+        try:
+            with self.fs.open(self.entry_path(entry), "rb") as file:
+                content: bytes = file.read()
+        except FileNotFoundError:
+            return None
+        return content
+
+    def set_aside(self, path: str) -> str:
+        """Move a damaged file of the remote to its folder `damaged`; return where it is then."""
+        folder = self.fs.join(self.root, "damaged")
+        self.fs.makedirs(folder, exist_ok=True)
+        aside = str(self.fs.join(folder, "".join(self.fs.parts(path)[-2:])))
+        self.fs.move(path, aside)
+        return aside
+
+
+def open_remote(repo: Repo, name: str | None) -> Remote:
+    """The remote of this name, or the default one.
+
+    Raises:
+        Unavailable: there is none, or it does not answer.
+    """
+    name = name or repo.config["core"].get("remote")
+    try:
+        store = Store(f"remote {name}", repo.cloud.get_remote_odb(name))
+        root = repo.cloud.get_remote_odb(name, hash_name="md5-dos2unix").path
+    except NoRemoteError:
+        raise Unavailable("no remote is configured: `dvc remote add --default share URL`") from None
+    except RemoteMissingDepsError:
+        raise Unavailable(
+            f"remote {name} needs a package that is not installed: `pip install -r requirements-remotes.txt`"
+        ) from None
+    except DvcException as error:
+        raise Unavailable(f"remote {name} cannot be used: {reason(error)}") from None
+    fs = store.odb.fs
+    if isinstance(fs, HTTPFileSystem):
+        raise Unavailable(f"remote {name} is HTTP, which cannot hold a run-cache: use webdav:// instead")
+    try:
+        runs = fs.join(root, "runs")
+        found = fs.find(runs) if fs.exists(root) and fs.exists(runs) else []
+        entries = tuple("/".join(fs.parts(path)[-3:]) for path in found)
+    except Exception as error:  # Each kind of remote raises its own.
+        raise Unavailable(f"remote {name} does not answer, or refuses: {reason(error)}") from None
+    return Remote(name, store, root, entries)
