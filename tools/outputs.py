@@ -1,12 +1,12 @@
 """Reads every byte of what dvc.lock records, in workspace, cache and remote: DVC itself trusts modes and times."""
 
+import csv
 import hashlib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
@@ -41,9 +41,10 @@ def recorded_sha256() -> dict[str, str]:
     """The sha256 of each checkpoint, by path, from metrics/train.csv, a file in git; empty if it is not there."""
     if not TRAIN_CSV.is_file():
         return {}
-    table = pd.read_csv(TRAIN_CSV)
-    paths = [f"{CHECKPOINTS}/epoch_{epoch:03d}.safetensors" for epoch in table["epoch"]]
-    return dict(zip(paths, table["sha256"], strict=True))
+    with TRAIN_CSV.open(encoding="utf-8", newline="") as file:
+        return {
+            f"{CHECKPOINTS}/epoch_{int(row['epoch']):03d}.safetensors": row["sha256"] for row in csv.DictReader(file)
+        }
 
 
 def _check_out(out: Any, stores: list[Store]) -> Iterator[Finding | None]:

@@ -23,6 +23,7 @@ class Remote:
     name: str
     store: Store
     root: str
+    is_there: bool  # Whether the folder, bucket's prefix or the like exists.
     entries: tuple[str, ...]  # `<two digits>/<key>/<value>` each
 
     @property
@@ -74,9 +75,19 @@ def open_remote(repo: Repo, name: str | None) -> Remote:
     if isinstance(fs, HTTPFileSystem):
         raise Unavailable(f"remote {name} is HTTP, which cannot hold a run-cache: use webdav:// instead")
     try:
-        runs = fs.join(root, "runs")
-        found = fs.find(runs) if fs.exists(root) and fs.exists(runs) else []
+        folders = _folders(fs, root)
+        found = fs.find(fs.join(root, "runs")) if folders and "runs" in folders else []
         entries = tuple("/".join(fs.parts(path)[-3:]) for path in found)
     except Exception as error:  # Each kind of remote raises its own.
         raise Unavailable(f"remote {name} does not answer, or refuses: {reason(error)}") from None
-    return Remote(name, store, root, entries)
+    if folders is None and fs.protocol.startswith("webdav"):
+        raise Unavailable(f"remote {name}: the folder of its URL is not there, and must be made on the server first")
+    return Remote(name, store, root, folders is not None, entries)
+
+
+def _folders(fs: Any, root: str) -> set[str] | None:
+    """What lies at the top of a remote; None if that itself is not there. Unlike `exists`, it hides no other error."""
+    try:
+        return {fs.name(path.rstrip("/")) for path in fs.ls(root, detail=False)}
+    except FileNotFoundError:
+        return None

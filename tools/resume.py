@@ -4,13 +4,13 @@
 dvc.lock, metrics/train.csv, data/checkpoints and data/optimizer.safetensors, and trusts no file unchecked.
 """
 
+import csv
 import hashlib
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 from safetensors import SafetensorError, safe_open
 
@@ -41,7 +41,8 @@ def fill_history() -> str:
         return f"{OPTIMIZER} or {TRAIN_CSV} is not there, so a longer training starts anew"
     for path in (OPTIMIZER, TRAIN_CSV):
         _check_locked(path)
-    records, training = _records(), _training()
+    optimizer_state = OPTIMIZER.read_bytes()
+    records, training = _records(optimizer_state), _training()
     num_epochs = len(records)
     if records[-1].checkpoint_sha256 != training["checkpoint_sha256"]:
         raise UserError(f"{OPTIMIZER} belongs to another training than {TRAIN_CSV}: run `dvc checkout`")
@@ -51,16 +52,25 @@ def fill_history() -> str:
             return f"a longer training goes on after epoch {len(history.records)}"
         for record in records:
             checkpoint = _read_checkpoint(record)
-            history.append(record, checkpoint, OPTIMIZER.read_bytes() if record is records[-1] else None)
+            history.append(record, checkpoint, optimizer_state if record is records[-1] else None)
     return f"a longer training goes on after epoch {num_epochs}, trained elsewhere"
 
 
-def _records() -> list[EpochRecord]:
+def _records(optimizer_state: bytes) -> list[EpochRecord]:
     """The rows of metrics/train.csv, whose losses are rounded: written again, they are the same text."""
-    table = pd.read_csv(TRAIN_CSV).rename(columns={"sha256": "checkpoint_sha256"})
-    records = [EpochRecord(**row, optimizer_sha256=None) for row in table.to_dict("records")]  # type: ignore[arg-type]
-    last = EpochRecord(**records[-1].__dict__ | {"optimizer_sha256": sha256_of(OPTIMIZER.read_bytes())})
-    return [*records[:-1], last]
+    with TRAIN_CSV.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [
+        EpochRecord(
+            epoch=int(row["epoch"]),
+            train_loss=float(row["train_loss"]),
+            validation_loss=float(row["validation_loss"] or "nan"),
+            validation_accuracy=float(row["validation_accuracy"] or "nan"),
+            checkpoint_sha256=row["sha256"],
+            optimizer_sha256=sha256_of(optimizer_state) if row is rows[-1] else None,
+        )
+        for row in rows
+    ]
 
 
 def _training() -> dict[str, Any]:

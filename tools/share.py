@@ -23,7 +23,6 @@ from tools.objects import Finding, Problem, Store, reason
 from tools.outputs import CHECKPOINTS
 from tools.project import Project, Runs
 from tools.remote import Unavailable, open_remote
-from tools.resume import fill_history
 from tools.send import Sender
 
 SECRETS = Path(".dvc/config.local")
@@ -87,6 +86,8 @@ def pull(project: Project, name: str | None) -> int:
             f"you may not write into {unwritable}, which is part of the cache: nothing could be saved there"
         )
     remote = open_remote(project.repo, name)
+    if not remote.is_there:
+        raise Unavailable(f"{remote.store.name} holds nothing: nobody has pushed to it, or its URL is wrong")
     fetcher = Fetcher(project, remote)
     outs = project.outputs()
     findings = list(fetcher.outputs(outs).values())
@@ -94,11 +95,14 @@ def pull(project: Project, name: str | None) -> int:
         findings += fetcher.recorded_sha256(checkpoints)
     findings += fetcher.runs(Runs(project.repo))
     if findings:
-        return report(findings, "nothing in the workspace was changed")
+        return report(list(dict.fromkeys(findings)), "nothing in the workspace was changed")
     project.repo.drop_data_index()  # DVC would remember a folder's listing as it was before.
-    project.repo.checkout()
+    changes = project.repo.checkout()["stats"]
     print(f"share: all is there and right; {fetcher.num_fetched} files were fetched from {remote.store.name}")
-    print(f"share: {fill_history()}")
+    if fetcher.num_fetched or any(changes.values()):
+        from tools.resume import fill_history  # Imports torch, which nothing else here needs.
+
+        print(f"share: {fill_history()}")
     return 0
 
 
