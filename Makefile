@@ -4,6 +4,8 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The extras of a remote are installed where the configuration names such a one.
+REMOTES := $(shell grep -qsE '^ *url = (s3|ssh|webdavs?)://' .dvc/config .dvc/config.local && echo .venv/.installed-remotes)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help
@@ -13,10 +15,23 @@ help:  ## list the targets
 .PHONY: install
 install: .venv/.installed  ## create .venv with the locked requirements
 
+.PHONY: restore
+restore: install $(REMOTES)  ## take what the DVC remote has, if one is set and answers
+	@python -m tools.share pull --optional
+
 .PHONY: repro
-repro: install  ## bring data, checkpoints and metrics up to date, and print a summary
+repro: restore  ## restore, run what is left to run, and print a summary
 	@dvc repro
 	@python -m tools.summary
+
+.PHONY: unchanged
+unchanged: restore  ## fail if this commit's dvc.lock is not what its pipeline gives
+	dvc repro
+	git diff --exit-code HEAD -- dvc.lock
+
+.PHONY: metrics
+metrics: install  ## print the metrics as a table in Markdown
+	@dvc metrics show --md
 
 .PHONY: lint
 lint: .venv/.installed-dev  ## ruff and mypy
@@ -52,7 +67,11 @@ lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from p
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
+.venv/.installed-remotes: requirements-remotes.txt .venv/.installed
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
 .venv/.installed-dev: requirements-dev.txt requirements-remotes.txt .venv/.installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt \
 		-r requirements-remotes.txt
-	touch $@
+	touch $@ .venv/.installed-remotes

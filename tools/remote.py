@@ -9,6 +9,7 @@ from dvc.fs import HTTPFileSystem
 from dvc.repo import Repo
 from dvc_objects.fs.errors import RemoteMissingDepsError
 
+from mnist.errors import UserError
 from tools.objects import Store, reason
 
 
@@ -58,6 +59,7 @@ def open_remote(repo: Repo, name: str | None) -> Remote:
 
     Raises:
         Unavailable: there is none, or it does not answer.
+        UserError: a package is missing.
     """
     name = name or repo.config["core"].get("remote")
     try:
@@ -66,7 +68,7 @@ def open_remote(repo: Repo, name: str | None) -> Remote:
     except NoRemoteError:
         raise Unavailable("no remote is configured: `dvc remote add --default share URL`") from None
     except RemoteMissingDepsError:
-        raise Unavailable(
+        raise UserError(
             f"remote {name} needs a package that is not installed: `pip install -r requirements-remotes.txt`"
         ) from None
     except DvcException as error:

@@ -55,12 +55,11 @@ def parse_entry(name: str, content: bytes) -> Entry:
         document = yaml.safe_load(content)
         cmd = document["cmd"]
         deps, outs = (_hashes(document[part]) for part in ("deps", "outs"))
+        key, value = _key(document), dict_sha256(document, exclude=NOT_HASHED)
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
         raise ValueError("it is no run-cache entry") from None
     if not isinstance(cmd, str) or not outs:
         raise ValueError("it is no run-cache entry")
-    value = dict_sha256(document, exclude=NOT_HASHED)
-    key = dict_sha256(document | {"outs": [out["path"] for out in document["outs"]]}, exclude=NOT_HASHED)
     if name != f"{key[:2]}/{key}/{value}":
         raise ValueError(f"its content belongs to {key[:8]}.../{value[:8]}...: it was altered, or misplaced")
     return Entry(name, cmd, deps, outs)
@@ -68,8 +67,7 @@ def parse_entry(name: str, content: bytes) -> Entry:
 
 def entry_of(lock: dict[str, Any]) -> Entry:
     """The entry that DVC would make of a stage of dvc.lock."""
-    key = dict_sha256(lock | {"outs": [out["path"] for out in lock["outs"]]}, exclude=NOT_HASHED)
-    value = dict_sha256(lock, exclude=NOT_HASHED)
+    key, value = _key(lock), dict_sha256(lock, exclude=NOT_HASHED)
     return Entry(f"{key[:2]}/{key}/{value}", lock["cmd"], _hashes(lock["deps"]), _hashes(lock["outs"]))
 
 
@@ -88,6 +86,10 @@ def contradiction(entry: Entry, locked: Iterable[Entry]) -> str | None:
             different = [path for path, md5 in stage.outs.items() if entry.outs.get(path) != md5]
             return f"for the inputs in dvc.lock it restores another {', '.join(different)}"
     return None
+
+
+def _key(stage: dict[str, Any]) -> str:
+    return str(dict_sha256(stage | {"outs": [out["path"] for out in stage["outs"]]}, exclude=NOT_HASHED))
 
 
 def _hashes(files: list[dict[str, Any]]) -> dict[str, str]:

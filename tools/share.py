@@ -42,16 +42,16 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.disable(logging.ERROR)  # What DVC would log on the way is said here, in one line.
     optional = getattr(arguments, "optional", False)
-    status = share(arguments.command, arguments.remote, optional)
-    sys.exit(status & Problem.CORRUPTED if optional else status)
+    sys.exit(share(arguments.command, arguments.remote, optional))
 
 
-def share(command: str, remote: str | None, optional: bool = False) -> int:
-    """Do the command in the current folder; return the exit status."""
+def share(command: str, remote: str | None, optional: bool) -> int:
+    """Do the command in the current folder; return the exit status, with `optional` only for what is wrong."""
     protect_secrets()
     try:
         with Repo() as repo, lock_repo(repo):
-            return {"push": push, "pull": pull, "status": status}[command](Project(repo), remote)
+            found = {"push": push, "pull": pull, "status": status}[command](Project(repo), remote)
+            return found & Problem.CORRUPTED if optional else found
     except Unavailable as error:
         print(f"share: {error}")
         return 0 if optional else Problem.UNCHECKED
