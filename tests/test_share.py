@@ -1,19 +1,17 @@
 """Whatever is wrong on a remote, it is named, nothing is lost, and after the repair the next try succeeds."""
 
-import json
+import contextlib
 import os
-import shutil
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 import s3fs
 import yaml
 
@@ -21,7 +19,7 @@ from tests.project import NUM_EPOCHS, Project, stages_run
 from tests.remotes import KEY, SECRET, SERVERS, Server, clone, share
 
 CORRUPTED, MISSING, UNCHECKED = 1, 2, 4
-REQUESTS_BEFORE_THE_END = 25
+BYTES_BEFORE_THE_END = 300_000
 
 
 def locked_md5(project: Project, path: str) -> str:
@@ -55,7 +53,13 @@ class Store:
             self._fs = s3fs.S3FileSystem(key=KEY, secret=SECRET, endpoint_url=endpoint, use_listings_cache=False)
 
     def entries(self) -> list[str]:
-        root = f"{self._root}/runs"
+        return self._find("runs")
+
+    def objects(self) -> list[str]:
+        return self._find("files")
+
+    def _find(self, folder: str) -> list[str]:
+        root = f"{self._root}/{folder}"
         found = self._fs.find(root) if self._fs else [str(path) for path in Path(root).glob("*/*/*")]
         return sorted(path.removeprefix(f"{self._root}/") for path in found)
 
@@ -112,13 +116,13 @@ def test_damaged_objects_and_entries_are_named_set_aside_and_mended(shared: tupl
     before = snapshot(other)
 
     output = share(other, server, "pull", expected=CORRUPTED | MISSING)
-    for problem, what in {
-        "corrupted": f"data/checkpoints ({locked_md5(project, 'data/checkpoints')}): has md5",
-        "corrupted ": f"data/predictions.csv ({locked_md5(project, 'data/predictions.csv')}): has md5",
-        "missing": f"data/model.safetensors ({locked_md5(project, 'data/model.safetensors')}): is not there",
-        "corrupted  ": f"run-cache entry {entry.removeprefix('runs/')}: its content belongs to",
-    }.items():
-        assert f"{problem.strip():<10} remote share {what}" in output
+    for problem, what in (
+        ("corrupted", f"data/checkpoints ({locked_md5(project, 'data/checkpoints')}): has md5"),
+        ("corrupted", f"data/predictions.csv ({locked_md5(project, 'data/predictions.csv')}): has md5"),
+        ("missing", f"data/model.safetensors ({locked_md5(project, 'data/model.safetensors')}): is not there"),
+        ("corrupted", f"run-cache entry {entry.removeprefix('runs/')}: its content belongs to"),
+    ):
+        assert f"{problem:<10} remote share {what}" in output
     assert snapshot(other) == before
     assert len(list((other.folder / ".dvc/tmp/share/aside").iterdir())) == 3
     assert share(other, server, "pull", "--optional", expected=CORRUPTED)
@@ -131,17 +135,10 @@ def test_damaged_objects_and_entries_are_named_set_aside_and_mended(shared: tupl
     share(other, server, "status")
 
 
-def test_push_without_the_objects_is_no_success(shared: tuple[Project, Server]) -> None:
+def test_push_from_an_empty_cache_is_no_success(shared: tuple[Project, Server]) -> None:
     project, server = shared
-    other, path = clone(project, "empty"), object_path(project, "data/predictions.csv")
-    assert "0 files were sent" in share(other, server, "push") or server, "the remote has all"
-    content = Store(server).read(path)
-    Store(server).remove(path)
-    output = share(other, server, "push", expected=MISSING)
-    assert "missing    " in output
-    Store(server).write if False else None
-    share(project, server, "push")
-    assert Store(server).read(path) == content
+    output = share(clone(project, "empty"), server, "push", expected=MISSING)
+    assert f"missing    cache data/raw ({locked_md5(project, 'data/raw')}): is not there" in output
 
 
 def test_rotten_object_of_the_cache_is_fetched_anew(shared: tuple[Project, Server]) -> None:
@@ -178,38 +175,60 @@ def test_remote_that_nobody_pushed_to_holds_nothing(project: Project, tmp_path: 
 
 
 @contextmanager
-def dying_proxy(target: str) -> Iterator[tuple[str, list[str]]]:
-    """An HTTP proxy's URL in front of `target`; after some requests that write it answers none, until the list is emptied."""
-    written: list[str] = []
+def dying_proxy(port: int, num_bytes: int) -> Iterator[int]:
+    """A port that leads to another, until so many bytes were sent; from then on it drops every connection."""
+    listener, open_sockets, sent = socket.create_server(("127.0.0.1", 0)), [], 0
 
-    class Handler(BaseHTTPRequestHandler):
-        def forward(self) -> None:
-            if self.command in ("PUT", "POST"):
-                written.append(self.path)
-            if len(written) > REQUESTS_BEFORE_THE_END // 5:
-                self.close_connection = True
-                return
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            answer = requests.request(self.command, target + self.path, headers=dict(self.headers), data=body, timeout=60)
-            self.send_response(answer.status_code)
-            for name, value in answer.headers.items():
-                if name not in ("Transfer-Encoding", "Content-Encoding", "Connection"):
-                    self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer.content)
+    def pump(source: socket.socket, target: socket.socket, counted: bool) -> None:
+        nonlocal sent
+        with contextlib.suppress(OSError):
+            while chunk := source.recv(1 << 16):
+                sent += len(chunk) if counted else 0
+                if sent > num_bytes:
+                    break
+                target.sendall(chunk)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
-        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = forward
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client = listener.accept()[0]
+                server = socket.create_connection(("127.0.0.1", port))
+                open_sockets.extend([client, server])
+                for ends in ((client, server, True), (server, client, False)):
+                    threading.Thread(target=pump, args=ends, daemon=True).start()
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    proxy = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    threading.Thread(target=serve, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{proxy.server_port}", written
+        yield listener.getsockname()[1]
     finally:
-        proxy.shutdown()
-        proxy.server_close()
+        for end in (listener, *open_sockets):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+def test_push_to_a_server_that_dies_on_the_way_is_completed_by_the_next(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "server").mkdir()
+    server = SERVERS["s3"](tmp_path / "server")
+    try:
+        server.start()
+        with dying_proxy(server.port, num_bytes=BYTES_BEFORE_THE_END) as port:
+            dying = replace(server, replacements={"https://s3.example.org": f"http://127.0.0.1:{port}"})
+            dying.configure(project)
+            output = share(project, server, "push", expected=MISSING | UNCHECKED)
+        assert "push again" in output
+        assert 0 < len(Store(server).objects()) < len(list((project.folder / ".dvc/cache/files").rglob("*")))
+        project.run("dvc", "remote", "modify", "share", "endpointurl", f"http://127.0.0.1:{server.port}")
+        project.commit()
+        share(project, server, "push")
+        other = clone(project)
+        share(other, server, "pull")
+        assert other.results() == project.results()
+    finally:
+        server.stop()
 
 
 def small_disk(folder: Path, size: str, *options: str) -> None:
@@ -228,7 +247,7 @@ def test_full_disk_is_reported_and_the_next_push_completes(project: Project, tmp
         assert "No space left on device" in output
         assert "push again" in output
         other = clone(project)
-        share(other, server, "pull", expected=UNCHECKED if not (tmp_path / "server/store/files").exists() else MISSING)
+        share(other, server, "pull", expected=MISSING)
         small_disk(tmp_path / "server/store", "20m", "remount")
         share(project, server, "push")
         share(other, server, "pull")
@@ -258,5 +277,9 @@ def test_colleagues_run_is_restored_and_made_longer_by_the_new_epochs_only(proje
     project.set_param("recipes.demo.epochs", NUM_EPOCHS + 1)
     project.repro("train")
     trained_here = project.results()
-    for path in ("data/optimizer.safetensors", "metrics/train.csv", f"data/checkpoints/epoch_00{NUM_EPOCHS + 1}.safetensors"):
+    for path in (
+        "data/optimizer.safetensors",
+        "metrics/train.csv",
+        f"data/checkpoints/epoch_00{NUM_EPOCHS + 1}.safetensors",
+    ):
         assert longer[path] == trained_here[path]
