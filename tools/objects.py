@@ -59,8 +59,21 @@ class Store:
             return Finding(Problem.UNCHECKED, title, reason(error))
 
     def check_all(self, objects: Mapping[str, str]) -> dict[str, Finding]:
-        """What is wrong with objects (oids by name), by name; those that are right are not in it."""
-        findings = in_threads(lambda item: self.check(*item), objects.items())
+        """What is wrong with objects (oids by name), by name; those that are right are not in it.
+
+        When one cannot be read, no more are tried: a server that is down would take its time for each.
+        """
+        failed: list[Finding] = []
+
+        def check(item: tuple[str, str]) -> Finding | None:
+            if failed:
+                return Finding(Problem.UNCHECKED, f"{self.name} {item[0]} ({item[1]})", "was not read after that")
+            finding = self.check(*item)
+            if finding is not None and finding.problem is Problem.UNCHECKED:
+                failed.append(finding)
+            return finding
+
+        findings = in_threads(check, objects.items())
         return {name: finding for name, finding in zip(objects, findings, strict=True) if finding is not None}
 
     def read(self, oid: str) -> bytes:

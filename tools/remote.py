@@ -1,5 +1,6 @@
 """A DVC remote: its objects and its run-cache entries, and in one line why it cannot be used."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +63,8 @@ def open_remote(repo: Repo, name: str | None) -> Remote:
         UserError: a package is missing.
     """
     name = name or repo.config["core"].get("remote")
+    # Else an object of an S3 server that is down takes half a minute: s3fs, too, tries five times.
+    os.environ.setdefault("AWS_MAX_ATTEMPTS", "2")
     try:
         store = Store(f"remote {name}", repo.cloud.get_remote_odb(name))
         root = repo.cloud.get_remote_odb(name, hash_name="md5-dos2unix").path

@@ -58,11 +58,11 @@ class Sender:
             return list(wrong.values())
         absent_here = self._cache.check_all({name: names[name] for name in wrong})
         errors: dict[str, str] = {}
+        oids = [names[name] for name in wrong if name not in absent_here]
         try:
             for name, finding in wrong.items():
                 if finding.problem is Problem.CORRUPTED and name not in absent_here:
                     self._remote.set_aside(self._remote.store.path(names[name]))
-            oids = [names[name] for name in wrong if name not in absent_here]
             paths = [self._cache.path(oid) for oid in oids]
             self._remote.store.odb.add(
                 paths,
@@ -73,7 +73,9 @@ class Sender:
             )
         except Exception as error:  # A remote's library raises what it likes.
             errors |= dict.fromkeys(oids, reason(error))
-        still_wrong = self._remote.store.check_all({name: names[name] for name in wrong})
+        failed = {name: finding for name, finding in wrong.items() if names[name] in errors}
+        sent = {name: names[name] for name in wrong if name not in failed}
+        still_wrong = failed | self._remote.store.check_all(sent)
         self.num_sent += len(wrong) - len(still_wrong)
         self._right |= {oid for name, oid in names.items() if name not in still_wrong}
         return [

@@ -55,9 +55,11 @@ def share(command: str, remote: str | None, optional: bool) -> int:
     except Unavailable as error:
         print(f"share: {error}")
         return 0 if optional else Problem.UNCHECKED
-    except (DvcException, UserError, OSError) as error:
+    except UserError as error:
+        print(f"share: {error}")
+    except (DvcException, OSError) as error:
         print(f"share: {reason(error)}")
-        return Problem.UNCHECKED
+    return Problem.UNCHECKED
 
 
 def push(project: Project, name: str | None) -> int:
@@ -73,8 +75,8 @@ def push(project: Project, name: str | None) -> int:
         num_runs, findings = sender.runs(Runs(project.repo))
     if not findings:
         print(
-            f"share: {remote.store.name} has all {len(project.outputs())} outputs that dvc.lock records and {num_runs} "
-            f"runs, read back in full; {sender.num_sent} files were sent"
+            f"share: {remote.store.name} has all that dvc.lock records, and runs: {num_runs}; read back in full; "
+            f"files sent: {sender.num_sent}"
         )
     return report(findings, "mend what is named, and push again")
 
@@ -97,8 +99,9 @@ def pull(project: Project, name: str | None) -> int:
     if findings:
         return report(list(dict.fromkeys(findings)), "nothing in the workspace was changed")
     project.repo.drop_data_index()  # DVC would remember a folder's listing as it was before.
-    changes = project.repo.checkout()["stats"]
-    print(f"share: all is there and right; {fetcher.num_fetched} files were fetched from {remote.store.name}")
+    # Named one by one: DVC would remove those that dvc.lock does not record.
+    changes = project.repo.checkout(targets=list(outs))["stats"] if outs else {}
+    print(f"share: all is there and right; files fetched from {remote.store.name}: {fetcher.num_fetched}")
     if fetcher.num_fetched or any(changes.values()):
         from tools.resume import fill_history  # Imports torch, which nothing else here needs.
 
@@ -111,7 +114,7 @@ def status(project: Project, name: str | None) -> int:
     findings: list[Finding] = []
     for store in (project.cache, open_remote(project.repo, name).store):
         wrong = check_outputs_in(store, project.outputs())
-        print(f"share: {store.name}: {'all right' if not wrong else f'{len(wrong)} problems'}")
+        print(f"share: {store.name}: {'all right' if not wrong else f'problems: {len(wrong)}'}")
         findings += wrong
     return report(findings, "`push` mends a remote from the cache, `pull` the cache from a remote")
 
@@ -135,7 +138,7 @@ def report(findings: list[Finding], advice: str) -> int:
     if len(findings) > MOST_SHOWN:
         print(f"and {len(findings) - MOST_SHOWN} more")
     if findings:
-        print(f"share: {len(findings)} problems; {advice}")
+        print(f"share: problems: {len(findings)}; {advice}")
     return functools.reduce(operator.or_, (finding.problem for finding in findings), 0)
 
 
