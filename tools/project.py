@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
 
 from tools.objects import Store, md5_of_file
@@ -50,17 +51,20 @@ class Project:
 
     def unwritable(self) -> Path | None:
         """A folder of the cache in which this user may not write, if there is one."""
-        top = Path(self.repo.cache.legacy.path)
-        while not top.exists():
-            top = top.parent
-        return next((path for path in [top, *top.glob("**/")] if not os.access(path, os.W_OK | os.X_OK)), None)
+        cache = Path(self.repo.cache.legacy.path)
+        folders = [cache, *cache.glob("**/")]
+        if not cache.exists():  # It will be made in the first folder above it that is there.
+            folders = [next(folder for folder in cache.parents if folder.exists())]
+        return next((folder for folder in folders if not os.access(folder, os.W_OK | os.X_OK)), None)
 
 
 class Runs:
     """Which run-cache entries this commit may use."""
 
     def __init__(self, repo: Repo) -> None:
-        deps = [[dep.def_path for dep in stage.deps if not hasattr(dep, "params")] for stage in repo.index.stages]
+        deps = [
+            [dep.def_path for dep in stage.deps if not isinstance(dep, ParamsDependency)] for stage in repo.index.stages
+        ]
         outs = [[out.def_path for out in stage.outs] for stage in repo.index.stages]
         self._shapes = {
             Shape(stage.cmd, frozenset(d), frozenset(o))

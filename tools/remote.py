@@ -1,6 +1,7 @@
 """A DVC remote: its objects and its run-cache entries, and in one line why it cannot be used."""
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from dvc_objects.fs.errors import RemoteMissingDepsError
 
 from mnist.errors import UserError
 from tools.objects import Store, reason
+
+ENTRY_NAME = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}/[0-9a-f]{64}")
 
 
 class Unavailable(Exception):
@@ -82,7 +85,8 @@ def open_remote(repo: Repo, name: str | None) -> Remote:
     try:
         folders = _folders(fs, root)
         found = fs.find(fs.join(root, "runs")) if folders and "runs" in folders else []
-        entries = tuple("/".join(fs.parts(path)[-3:]) for path in found)
+        names = ("/".join(fs.parts(path)[-3:]) for path in found)
+        entries = tuple(name for name in names if ENTRY_NAME.fullmatch(name))  # And not one that is being written.
     except Exception as error:  # Each kind of remote raises its own.
         raise Unavailable(f"remote {name} does not answer, or refuses: {reason(error)}") from None
     if folders is None and fs.protocol.startswith("webdav"):

@@ -50,8 +50,8 @@ def fill_history() -> str:
         history = History(training["inputs"])
         if history.resumable(num_epochs) == num_epochs:
             return f"a longer training goes on after epoch {len(history.records)}"
-        for record in records:
-            checkpoint = _read_checkpoint(record)
+        checkpoints = [_read_checkpoint(record) for record in records]
+        for record, checkpoint in zip(records, checkpoints, strict=True):
             history.append(record, checkpoint, optimizer_state if record is records[-1] else None)
     return f"a longer training goes on after epoch {num_epochs}, trained elsewhere"
 
