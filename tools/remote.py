@@ -21,6 +21,10 @@ class Unavailable(Exception):
     """Nothing can be had from the remote; the message says why, and what to do."""
 
 
+class NotConfigured(Unavailable):
+    """No remote was asked for, and none is the default."""
+
+
 @dataclass(frozen=True)
 class Remote:
     """A remote that answered."""
@@ -72,7 +76,7 @@ def open_remote(repo: Repo, name: str | None) -> Remote:
         store = Store(f"remote {name}", repo.cloud.get_remote_odb(name))
         root = repo.cloud.get_remote_odb(name, hash_name="md5-dos2unix").path
     except NoRemoteError:
-        raise Unavailable("no remote is configured: `dvc remote add --default share URL`") from None
+        raise NotConfigured("no remote is configured: `dvc remote add --default share URL`") from None
     except RemoteMissingDepsError:
         raise UserError(
             f"remote {name} needs a package that is not installed: `pip install -r requirements-remotes.txt`"

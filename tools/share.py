@@ -22,7 +22,7 @@ from tools.fetch import Fetcher
 from tools.objects import Finding, Problem, Store, reason
 from tools.outputs import CHECKPOINTS
 from tools.project import Project, Runs
-from tools.remote import Unavailable, open_remote
+from tools.remote import NotConfigured, Unavailable, open_remote
 from tools.send import Sender
 
 SECRETS = Path(".dvc/config.local")
@@ -53,6 +53,8 @@ def share(command: str, remote: str | None, optional: bool) -> int:
             found = {"push": push, "pull": pull, "status": status}[command](Project(repo), remote)
             return found & Problem.CORRUPTED if optional else found
     except Unavailable as error:
+        if optional and isinstance(error, NotConfigured):
+            return 0
         print(f"share: {error}")
         return 0 if optional else Problem.UNCHECKED
     except UserError as error:
