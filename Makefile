@@ -4,6 +4,8 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The extras of a remote are installed where the configuration names such a one.
+REMOTES := $(shell grep -qsE '^ *url = (s3|ssh|webdavs?)://' .dvc/config .dvc/config.local && echo .venv/.installed-remotes)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help
@@ -13,14 +15,27 @@ help:  ## list the targets
 .PHONY: install
 install: .venv/.installed  ## create .venv with the locked requirements
 
+.PHONY: restore
+restore: install $(REMOTES)  ## take what the DVC remote has, if one is set and answers
+	@python -m tools.share pull --optional
+
 .PHONY: repro
-repro: install  ## bring data, checkpoints and metrics up to date, and print a summary
+repro: restore  ## restore, run what is left to run, and print a summary
 	@dvc repro
 	@python -m tools.summary
 
 .PHONY: demo
 demo: .venv/.installed-demo  ## draw a digit in the browser and see what the network makes of it
 	@python -m tools.demo
+
+.PHONY: unchanged
+unchanged: restore  ## fail if this commit's dvc.lock is not what its pipeline gives
+	dvc repro
+	git diff --exit-code HEAD -- dvc.lock
+
+.PHONY: metrics
+metrics: install  ## print the metrics as a table in Markdown
+	@dvc metrics show --md
 
 .PHONY: lint
 lint: .venv/.installed-dev  ## ruff and mypy
@@ -45,14 +60,16 @@ format: .venv/.installed-dev  ## rewrite the code as lint wants it
 	ruff format
 	ruff check --fix
 
-COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet --universal --generate-hashes --no-annotate \
-	pyproject.toml --group numerics --group statistics --group pictures --group report
+COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet --universal --generate-hashes --no-annotate
+PIPELINE := pyproject.toml --group numerics --group statistics --group pictures --group report
 
 .PHONY: lock
 lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from pyproject.toml
-	$(COMPILE) --output-file requirements.txt
-	$(COMPILE) --group demo --constraint requirements.txt --output-file requirements-demo.txt
-	$(COMPILE) --group dev --constraint requirements-demo.txt --output-file requirements-dev.txt
+	$(COMPILE) $(PIPELINE) --output-file requirements.txt
+	$(COMPILE) --group remotes --constraint requirements.txt --output-file requirements-remotes.txt
+	$(COMPILE) $(PIPELINE) --group demo --constraint requirements.txt --output-file requirements-demo.txt
+	$(COMPILE) $(PIPELINE) --group dev --constraint requirements-demo.txt --constraint requirements-remotes.txt \
+		--output-file requirements-dev.txt
 
 .venv/.installed: requirements.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=...")'
@@ -60,7 +77,7 @@ lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from p
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
-.venv/.installed-dev: requirements-dev.txt .venv/.installed
+.venv/.installed-remotes: requirements-remotes.txt .venv/.installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
@@ -68,3 +85,8 @@ lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from p
 .venv/.installed-demo: requirements-demo.txt .venv/.installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	touch $@
+
+.venv/.installed-dev: requirements-dev.txt requirements-remotes.txt .venv/.installed
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt \
+		-r requirements-remotes.txt
+	touch $@ .venv/.installed-remotes

@@ -1,10 +1,16 @@
 """Writes files and folders whole or not at all, and never into an existing file, which DVC may have linked."""
 
+import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+
+def sha256_of(content: bytes) -> str:
+    """Return the hexadecimal digest by which the project records contents."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def write_file(path: Path, content: bytes) -> None:

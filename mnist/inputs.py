@@ -4,7 +4,6 @@ DVC records the inputs of a stage as they are when the stage ends. One that was 
 recorded as the origin of results that it has no part in; so a stage notes what it read and looks again at its end.
 """
 
-import hashlib
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from mnist.errors import UserError
+from mnist.files import sha256_of
 from mnist.params import PARAMS_FILE, read_param
 
 CODE_PACKAGES = ("mnist", "stages")
@@ -23,7 +23,7 @@ class Inputs:
 
     def __init__(self) -> None:
         self._params: dict[str, tuple[Any, Any]] = {}
-        self._files = {path: _sha256(path.read_bytes()) for path in _loaded_code()}
+        self._files = {path: sha256_of(path.read_bytes()) for path in _loaded_code()}
 
     def param(self, key: str, expected: Any) -> Any:
         """The value at a key of params.yaml as type `expected`; see `read_param`."""
@@ -39,7 +39,7 @@ class Inputs:
         """
         for path in paths:
             try:
-                self._files[path] = _sha256(path.read_bytes())
+                self._files[path] = sha256_of(path.read_bytes())
             except FileNotFoundError:
                 raise UserError(f"{path} is missing: run `dvc repro`, or fetch it with `dvc pull`") from None
 
@@ -60,7 +60,7 @@ class Inputs:
         """
         changed = [f"{PARAMS_FILE}: {key}" for key, read in self._params.items() if read_param(key, read[0]) != read[1]]
         for path, sha256 in self._files.items():
-            if not path.is_file() or _sha256(path.read_bytes()) != sha256:
+            if not path.is_file() or sha256_of(path.read_bytes()) != sha256:
                 changed.append(path.as_posix())
         if changed:
             raise UserError(
@@ -86,7 +86,3 @@ def _flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from _flatten(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -3,9 +3,9 @@
 data/.resume/<key>/ holds, per epoch, the checkpoint and the optimizer's state; a manifest, which is written last; and
 the inputs that the key stands for: all that determines an epoch, and so not how many epochs are wanted. A killed run
 goes on after its last whole epoch, a longer one continues a shorter one, and both give the bytes of one uninterrupted.
+A training that was made elsewhere comes with the state after its last epoch only (tools/resume.py).
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -14,23 +14,24 @@ from pathlib import Path
 from typing import Any
 
 from mnist.checkpoint import checkpoint_name
-from mnist.files import write_file
+from mnist.files import sha256_of, write_file
 
 RESUME = Path("data/.resume")
 MANIFEST, INPUTS = "manifest.json", "inputs.json"
+METADATA_KEY = "training"
 LARGEST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What is known of a finished epoch; the losses are exact, the sha256s are those of its two files."""
+    """What is known of a finished epoch; the sha256s are those of its two files, of which the second may be absent."""
 
     epoch: int
     train_loss: float
     validation_loss: float
     validation_accuracy: float
     checkpoint_sha256: str
-    optimizer_sha256: str
+    optimizer_sha256: str | None
 
 
 class History:
@@ -38,8 +39,8 @@ class History:
 
     def __init__(self, inputs: dict[str, Any], root: Path = RESUME) -> None:
         content = json.dumps(inputs, sort_keys=True, indent=0).encode()
-        self._folder = root / _sha256(content)[:32]
-        self._root = root
+        self._folder = root / sha256_of(content)[:32]
+        self._root, self._inputs = root, inputs
         if not (self._folder / INPUTS).exists():
             self.origin = _explain_new(inputs, root)
             write_file(self._folder / INPUTS, content)
@@ -47,6 +48,18 @@ class History:
             os.utime(self._folder / INPUTS)  # Used now; see remove_old.
             self.origin = "the inputs are those of an earlier run"
         self.records, self.dropped = _read(self._folder)
+
+    def resumable(self, num_epochs: int) -> int:
+        """The last epoch, of `num_epochs` at most, behind which training can go on; 0 if there is none."""
+        for record in reversed(self.records[:num_epochs]):
+            if record.optimizer_sha256 and _has(self._folder / _optimizer_name(record.epoch), record.optimizer_sha256):
+                return record.epoch
+        return 0
+
+    def metadata(self, checkpoint: bytes) -> dict[str, str]:
+        """What an optimizer's state says of itself: the inputs of its training, and the checkpoint it belongs to."""
+        content = {"inputs": self._inputs, "checkpoint_sha256": sha256_of(checkpoint)}
+        return {METADATA_KEY: json.dumps(content, sort_keys=True)}
 
     def checkpoint(self, epoch: int) -> bytes:
         """The checkpoint file of a finished epoch."""
@@ -56,11 +69,15 @@ class History:
         """The state of the optimizer after a finished epoch."""
         return (self._folder / _optimizer_name(epoch)).read_bytes()
 
-    def append(self, record: EpochRecord, checkpoint: bytes, optimizer_state: bytes) -> None:
-        """Add an epoch: it counts from the moment that the manifest names it, which is the last thing written."""
+    def append(self, record: EpochRecord, checkpoint: bytes, optimizer_state: bytes | None) -> None:
+        """Add an epoch: it counts from the moment that the manifest names it, which is the last thing written.
+
+        It takes the place of those behind the epoch before it, if there are any.
+        """
         write_file(self._folder / checkpoint_name(record.epoch), checkpoint)
-        write_file(self._folder / _optimizer_name(record.epoch), optimizer_state)
-        self.records.append(record)
+        if optimizer_state is not None:
+            write_file(self._folder / _optimizer_name(record.epoch), optimizer_state)
+        self.records = [*self.records[: record.epoch - 1], record]
         lines = [json.dumps(asdict(record)) for record in self.records]
         write_file(self._folder / MANIFEST, "".join(f"{line}\n" for line in lines).encode())
 
@@ -82,17 +99,13 @@ def _read(folder: Path) -> tuple[list[EpochRecord], list[int]]:
     except (FileNotFoundError, ValueError, TypeError):
         return [], []
     for index, record in enumerate(records):
-        sha256s = {
-            checkpoint_name(record.epoch): record.checkpoint_sha256,
-            _optimizer_name(record.epoch): record.optimizer_sha256,
-        }
-        if any(not _has(folder / name, sha256) for name, sha256 in sha256s.items()):
+        if not _has(folder / checkpoint_name(record.epoch), record.checkpoint_sha256):
             return records[:index], [record.epoch for record in records[index:]]
     return records, []
 
 
 def _has(path: Path, sha256: str) -> bool:
-    return path.is_file() and _sha256(path.read_bytes()) == sha256
+    return path.is_file() and sha256_of(path.read_bytes()) == sha256
 
 
 def _explain_new(inputs: dict[str, Any], root: Path) -> str:
@@ -116,7 +129,3 @@ def _size(folder: Path) -> int:
 
 def _optimizer_name(epoch: int) -> str:
     return checkpoint_name(epoch).replace("epoch_", "optimizer_")
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -28,7 +28,7 @@ def stage(name: str) -> Iterator[Inputs]:
     signal.signal(signal.SIGTERM, _interrupt)
     _end_with_parent()
     try:
-        with _lock(name):
+        with lock(name):
             yield Inputs()
     except UserError as error:
         sys.exit(f"{name}: {error}")
@@ -37,22 +37,9 @@ def stage(name: str) -> Iterator[Inputs]:
         sys.exit(INTERRUPTED_STATUS)
 
 
-def _interrupt(signal_number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
-def _end_with_parent() -> None:
-    """Ask Linux for a SIGTERM when the parent ends: a killed `dvc` would otherwise leave its stage running."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
-
-
 @contextmanager
-def _lock(name: str) -> Iterator[None]:
-    """Hold the stage's lock; it ends with the process, however that ends."""
+def lock(name: str) -> Iterator[None]:
+    """Hold a stage's lock, or raise UserError; it ends with the process, however that ends."""
     LOCKS.mkdir(parents=True, exist_ok=True)
     path = LOCKS / name
     with path.open("a+", encoding="utf-8") as file:
@@ -68,3 +55,16 @@ def _lock(name: str) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+def _interrupt(signal_number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _end_with_parent() -> None:
+    """Ask Linux for a SIGTERM when the parent ends: a killed `dvc` would otherwise leave its stage running."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)

@@ -1,14 +1,14 @@
 """Trains the chosen recipe's network, and keeps a checkpoint of every epoch.
 
 Reads params.yaml (recipe, recipes.<recipe>, data), pyproject.toml (the pinned versions) and data/raw; writes
-data/checkpoints, metrics/train.csv, whose rows name the sha256 of each checkpoint, and metrics/environment.json.
+data/checkpoints, data/optimizer.safetensors (the optimizer's state behind the last of them), metrics/train.csv, whose
+rows name the sha256 of each checkpoint, and metrics/environment.json.
 Epochs that were finished before, in a run that was killed or was shorter, are taken from data/.resume.
 """
 
 import math
 from collections.abc import Callable
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +21,7 @@ from mnist.determinism import derive_seed, describe_device, make_deterministic
 from mnist.environment import pinned_versions
 from mnist.epoch import train_epoch
 from mnist.errors import UserError
-from mnist.files import replace_folder
+from mnist.files import replace_folder, sha256_of, write_file
 from mnist.inference import evaluate
 from mnist.memory import keep_freed_memory
 from mnist.model import build_network
@@ -33,6 +33,7 @@ from mnist.stage import stage
 from mnist.tables import write_csv, write_json
 
 CHECKPOINTS = Path("data/checkpoints")
+OPTIMIZER = Path("data/optimizer.safetensors")
 TRAIN_CSV = Path("metrics/train.csv")
 ENVIRONMENT_JSON = Path("metrics/environment.json")
 
@@ -48,7 +49,7 @@ def main() -> None:
 
         history = History(inputs.values(without=frozenset({"epochs"})) | environment)
         announce(history, recipe.epochs)
-        if len(history.records) < recipe.epochs:
+        if history.resumable(recipe.epochs) < recipe.epochs:
             training, validation = (part.to(device) for part in load_training(RAW_DATA, data_params))
             rest = recipe.model_dump(exclude={"epochs", "network", "threads"})
             describe = partial(
@@ -72,7 +73,9 @@ def announce(history: History, num_epochs: int) -> None:
     """Say where the training starts, and why there."""
     if history.dropped:
         print(f"epochs {', '.join(map(str, history.dropped))} are dropped: files of theirs are missing or damaged")
-    num_done = len(history.records)
+    num_done, num_kept = history.resumable(num_epochs), min(num_epochs, len(history.records))
+    if num_done < num_kept:
+        print(f"epochs {num_done + 1} to {num_kept} are trained again: the optimizer's state behind them is not here")
     if num_done == 0:
         print(f"starting at epoch 1 of {num_epochs}: {history.origin}", flush=True)
     elif num_done < num_epochs:
@@ -97,7 +100,7 @@ def train(
     torch.manual_seed(derive_seed(recipe.seed, epoch=0, purpose="network"))
     network = build_network(recipe.network).to(device)
     optimizer = AdamW(network.parameters(), recipe.optimizer)
-    num_done = len(history.records)
+    num_done = history.resumable(recipe.epochs)
     if num_done:
         network.load_state_dict(decode_tensors(history.checkpoint(num_done)))
         optimizer.load_state(decode_tensors(history.optimizer_state(num_done)))
@@ -107,14 +110,15 @@ def train(
         if not math.isfinite(loss):
             raise UserError(f"the loss of epoch {epoch} is {loss}: lower optimizer.learning_rate of the recipe")
         score = evaluate(network, validation)
-        checkpoint, optimizer_state = encode(network, describe(epoch=epoch)), encode_tensors(optimizer.state())
+        checkpoint = encode(network, describe(epoch=epoch))
+        optimizer_state = encode_tensors(optimizer.state(), history.metadata(checkpoint))
         record = EpochRecord(
             epoch=epoch,
             train_loss=loss,
             validation_loss=score.loss,
             validation_accuracy=score.accuracy,
-            checkpoint_sha256=sha256(checkpoint).hexdigest(),
-            optimizer_sha256=sha256(optimizer_state).hexdigest(),
+            checkpoint_sha256=sha256_of(checkpoint),
+            optimizer_sha256=sha256_of(optimizer_state),
         )
         history.append(record, checkpoint, optimizer_state)
         progress.advance(loss=loss, validation_accuracy=score.accuracy)
@@ -124,6 +128,7 @@ def publish(history: History, num_epochs: int) -> None:
     """Write the outputs that DVC knows, from the first `num_epochs` epochs of the history."""
     records = history.records[:num_epochs]
     replace_folder(CHECKPOINTS, {Path(checkpoint_name(r.epoch)): history.checkpoint(r.epoch) for r in records})
+    write_file(OPTIMIZER, history.optimizer_state(num_epochs))
     table = pd.DataFrame(records).drop(columns="optimizer_sha256").rename(columns={"checkpoint_sha256": "sha256"})
     write_csv(TRAIN_CSV, table)
 

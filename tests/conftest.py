@@ -2,12 +2,13 @@
 
 import mnist  # isort: skip  # noqa: F401  (before torch, for the CPU profile)
 
+import itertools
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 import stages  # noqa: F401
 from tests.project import ROOT, STAGES, Project, create_project
+from tests.remotes import SERVERS, Server
 from tests.tiny import write_tiny_dataset
 
 # Importing `stages` lets Ctrl-C end the process at once; in the test run it interrupts the test, as ever.
@@ -55,6 +57,24 @@ def trained_template(tmp_path_factory: pytest.TempPathFactory) -> Project:
     assert project.repro() == STAGES
     project.commit()
     return project
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    """A function that returns a server of a kind, with an empty place for a remote; it runs until the tests end."""
+    running: dict[str, Server] = {}
+    number = itertools.count(1)
+
+    def serve(kind: str) -> Server:
+        if kind not in running:
+            server = SERVERS[kind](tmp_path_factory.mktemp(kind))
+            server.start()
+            running[kind] = server
+        return running[kind].at(f"remote{next(number)}")
+
+    yield serve
+    for server in running.values():
+        server.stop()
 
 
 @pytest.fixture

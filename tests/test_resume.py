@@ -12,7 +12,7 @@ from mnist.resume import EpochRecord, History
 INPUTS: dict[str, Any] = {"recipes.demo.batch_size": 128, "mnist/step.py": "a1"}
 
 
-def append(history: History, epoch: int) -> None:
+def append(history: History, epoch: int, with_optimizer: bool = True) -> None:
     checkpoint, optimizer = f"checkpoint {epoch}".encode(), f"optimizer {epoch}".encode()
     record = EpochRecord(
         epoch=epoch,
@@ -20,9 +20,9 @@ def append(history: History, epoch: int) -> None:
         validation_loss=float("inf"),
         validation_accuracy=1 / 3,
         checkpoint_sha256=hashlib.sha256(checkpoint).hexdigest(),
-        optimizer_sha256=hashlib.sha256(optimizer).hexdigest(),
+        optimizer_sha256=hashlib.sha256(optimizer).hexdigest() if with_optimizer else None,
     )
-    history.append(record, checkpoint, optimizer)
+    history.append(record, checkpoint, optimizer if with_optimizer else None)
 
 
 @pytest.fixture
@@ -47,19 +47,39 @@ def test_epochs_are_found_again_exactly(root: Path) -> None:
     assert history.dropped == []
 
 
-@pytest.mark.parametrize("name", ["epoch_002.safetensors", "optimizer_002.safetensors"])
-@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
-def test_damaged_epoch_and_those_behind_it_are_dropped(root: Path, name: str, damage: str) -> None:
-    path = only(root, name)
+def damage_file(path: Path, damage: str) -> None:
     content = path.read_bytes()
     path.unlink()
     if damage != "remove":
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1] if damage == "flip" else []))
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_damaged_epoch_and_those_behind_it_are_dropped(root: Path, damage: str) -> None:
+    damage_file(only(root, "epoch_002.safetensors"), damage)
     history = History(INPUTS, root)
     assert [record.epoch for record in history.records] == [1]
     assert history.dropped == [2, 3]
     append(history, 2)
     assert [record.epoch for record in History(INPUTS, root).records] == [1, 2]
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_training_goes_on_behind_the_last_whole_optimizer_state(root: Path, damage: str) -> None:
+    damage_file(only(root, "optimizer_002.safetensors"), damage)
+    history = History(INPUTS, root)
+    assert len(history.records) == 3
+    assert [history.resumable(num_epochs) for num_epochs in (1, 2, 3, 4)] == [1, 1, 3, 3]
+
+
+def test_states_of_earlier_epochs_may_be_absent(tmp_path: Path) -> None:
+    elsewhere = History(INPUTS, tmp_path)
+    for epoch in (1, 2, 3):
+        append(elsewhere, epoch, with_optimizer=epoch == 3)
+    history = History(INPUTS, tmp_path)
+    assert [history.resumable(num_epochs) for num_epochs in (2, 3, 4)] == [0, 3, 3]
+    append(history, 1)
+    assert [record.epoch for record in History(INPUTS, tmp_path).records] == [1], "a new epoch replaces those behind it"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"epoch": 1}', "\0\0\0"])

@@ -53,7 +53,7 @@ def verify_outputs(remote: str | None) -> int:
     status = 0
     for finding in findings:
         status |= finding.problem
-        print(f"{(finding.problem.name or '').lower():<10} {finding.name}: {finding.detail}")
+        print(finding)
     print(f"{num_files} files were read, {len(findings)} problems found")
     return status
 

@@ -1,0 +1,85 @@
+"""What dvc.yaml and dvc.lock say, and where the cache is: what pushing and pulling start from."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dvc.dependency import ParamsDependency
+from dvc.repo import Repo
+
+from tools.objects import Store, md5_of_file
+from tools.run_cache import Entry, Shape, contradiction, entry_of, fits
+
+LOCK = Path("dvc.lock")
+
+
+@dataclass(frozen=True)
+class Project:
+    """The project in the current folder, which must be its root."""
+
+    repo: Repo
+
+    @property
+    def cache(self) -> Store:
+        """Where this machine keeps objects."""
+        return Store("cache", self.repo.cache.local)
+
+    @property
+    def runs(self) -> Path:
+        """Where this machine keeps run-cache entries."""
+        return Path(self.repo.cache.legacy.path) / "runs"
+
+    @property
+    def scratch(self) -> Path:
+        """Where objects wait until they are checked, and where those stay that are wrong."""
+        return Path(self.repo.tmp_dir).relative_to(Path.cwd()) / "share"
+
+    def outputs(self) -> dict[str, str]:
+        """The outputs that dvc.lock records and the cache keeps: oids by path."""
+        return {
+            out.def_path: out.hash_info.value
+            for stage in self.repo.index.stages
+            for out in stage.outs
+            if out.use_cache and out.hash_info
+        }
+
+    def unrecorded(self) -> list[str]:
+        """The outputs that dvc.lock does not record."""
+        return [out.def_path for stage in self.repo.index.stages for out in stage.outs if not out.hash_info]
+
+    def unwritable(self) -> Path | None:
+        """A folder of the cache in which this user may not write, if there is one."""
+        cache = Path(self.repo.cache.legacy.path)
+        folders = [cache, *cache.glob("**/")]
+        if not cache.exists():  # It will be made in the first folder above it that is there.
+            folders = [next(folder for folder in cache.parents if folder.exists())]
+        return next((folder for folder in folders if not os.access(folder, os.W_OK | os.X_OK)), None)
+
+
+class Runs:
+    """Which run-cache entries this commit may use."""
+
+    def __init__(self, repo: Repo) -> None:
+        deps = [
+            [dep.def_path for dep in stage.deps if not isinstance(dep, ParamsDependency)] for stage in repo.index.stages
+        ]
+        outs = [[out.def_path for out in stage.outs] for stage in repo.index.stages]
+        self._shapes = {
+            Shape(stage.cmd, frozenset(d), frozenset(o))
+            for stage, d, o in zip(repo.index.stages, deps, outs, strict=True)
+        }
+        code = {path for paths in deps for path in paths} - {path for paths in outs for path in paths}
+        self._code = {path: md5 for path in code if (md5 := md5_of_file(Path(path)))}
+        text = LOCK.read_text(encoding="utf-8") if LOCK.is_file() else "stages: {}"
+        stages: dict[str, dict[str, Any]] = yaml.safe_load(text)["stages"]
+        self._locked = [entry_of(stage) for stage in stages.values()]
+
+    def fit(self, entry: Entry) -> bool:
+        """Whether this commit could use it, with whatever parameters."""
+        return fits(entry, self._shapes, self._code)
+
+    def contradiction(self, entry: Entry) -> str | None:
+        """What dvc.lock records differently for its very inputs, if it does."""
+        return contradiction(entry, self._locked)
