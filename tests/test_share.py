@@ -16,10 +16,11 @@ import s3fs
 import yaml
 
 from tests.project import NUM_EPOCHS, STAGES, Project, stages_run
-from tests.remotes import KEY, SECRET, Server, clone, share
+from tests.remotes import KEY, SECRET, SERVERS, Server, clone, share
 
 CORRUPTED, MISSING, UNCHECKED = 1, 2, 4
 BYTES_BEFORE_THE_END = 300_000
+OTHER_BYTES = 300_000
 
 
 def locked_md5(project: Project, path: str) -> str:
@@ -237,23 +238,30 @@ def small_disk(folder: Path, size: str, *options: str) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small disk")
-def test_full_disk_is_reported_and_the_next_push_completes(project: Project, servers: Callable[[str], Server]) -> None:
-    server = servers("folder")
-    server.place.mkdir()
-    server.configure(project)
-    small_disk(server.place, "600k")
+@pytest.mark.parametrize(("kind", "error"), [("folder", "No space left on device"), ("s3", "internal error")])
+def test_full_disk_is_reported_and_the_next_push_completes(
+    project: Project, tmp_path: Path, kind: str, error: str
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    small_disk(disk, "1200k")
+    server = SERVERS[kind](disk).at("remote")
     try:
+        server.start()
+        server.configure(project)
+        (disk / "other data").write_bytes(bytes(OTHER_BYTES))
         output = share(project, server, "push", expected=MISSING)
-        assert "No space left on device" in output
+        assert error in output
         assert "push again" in output
         other = clone(project)
         share(other, server, "pull", expected=MISSING)
-        small_disk(server.place, "20m", "remount")
+        small_disk(disk, "40m", "remount")
         share(project, server, "push")
         share(other, server, "pull")
         assert other.results() == project.results()
     finally:
-        subprocess.run(["umount", str(server.place)], check=True)
+        server.stop()
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_colleagues_run_is_restored_and_made_longer_by_the_new_epochs_only(

@@ -10,6 +10,7 @@ from typing import Any
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
+from mnist.errors import UserError
 from tools.objects import Finding, Problem, Store, compare, md5_of_file
 
 TRAIN_CSV, CHECKPOINTS = Path("metrics/train.csv"), Path("data/checkpoints")
@@ -38,13 +39,19 @@ def check_outputs(remote: str | None = None) -> tuple[int, list[Finding]]:
 
 
 def recorded_sha256() -> dict[str, str]:
-    """The sha256 of each checkpoint, by path, from metrics/train.csv, a file in git; empty if it is not there."""
+    """The sha256 of each checkpoint, by path, from metrics/train.csv, a file in git; empty if it is not there.
+
+    Raises:
+        UserError: it is no such table.
+    """
     if not TRAIN_CSV.is_file():
         return {}
-    with TRAIN_CSV.open(encoding="utf-8", newline="") as file:
-        return {
-            f"{CHECKPOINTS}/epoch_{int(row['epoch']):03d}.safetensors": row["sha256"] for row in csv.DictReader(file)
-        }
+    try:
+        with TRAIN_CSV.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return {f"{CHECKPOINTS}/epoch_{int(row['epoch']):03d}.safetensors": row["sha256"] for row in rows}
+    except (KeyError, ValueError, TypeError):
+        raise UserError(f"{TRAIN_CSV} is no table of epochs: `git checkout HEAD {TRAIN_CSV}` restores it") from None
 
 
 def _check_out(out: Any, stores: list[Store]) -> Iterator[Finding | None]:

@@ -32,7 +32,10 @@ class Sender:
             elif (finding := self._cache.check(path, oid)) is not None:
                 return [finding]
             else:
-                files |= self._cache.files_of(path, oid)
+                try:
+                    files |= self._cache.files_of(path, oid)
+                except ValueError as error:
+                    return [Finding(Problem.CORRUPTED, f"{self._cache.name} {path} ({oid})", str(error))]
         findings = self._objects(files)
         return findings or self._objects({path: oid for path, oid in outs.items() if oid.endswith(".dir")})
 
@@ -43,7 +46,7 @@ class Sender:
             try:
                 entry = parse_entry(path.relative_to(self._project.runs).as_posix(), path.read_bytes())
             except ValueError:
-                continue  # Not sent; pull sets it aside.
+                continue  # No entry, or an altered one: of no use to anybody.
             if runs.fit(entry) and not runs.contradiction(entry) and self._is_whole(entry):
                 wrong = self.outputs(entry.outs) or self._entry(entry, path)
                 num_entries += not wrong
@@ -91,7 +94,10 @@ class Sender:
         if self._cache.check_all(entry.outs):
             return False
         folders = {path: oid for path, oid in entry.outs.items() if oid.endswith(".dir")}
-        return not any(self._cache.check_all(self._cache.files_of(path, oid)) for path, oid in folders.items())
+        try:
+            return not any(self._cache.check_all(self._cache.files_of(path, oid)) for path, oid in folders.items())
+        except ValueError:
+            return False
 
     def _entry(self, entry: Entry, path: Path) -> list[Finding]:
         title, there = f"{self._remote.store.name} run-cache entry {entry.name}", self._remote.entry_path(entry.name)

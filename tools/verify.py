@@ -18,6 +18,8 @@ from typing import Any
 
 import yaml
 
+from mnist.errors import UserError
+
 ENVIRONMENT_JSON, EVALUATE_JSON = "metrics/environment.json", "metrics/evaluate.json"
 # Three standard errors of an accuracy of 99.2 % on 10,000 images; what is compared where bits cannot be the same.
 ACCURACY_TOLERANCE = 0.003
@@ -49,7 +51,10 @@ def verify_outputs(remote: str | None) -> int:
     """Print what is wrong with the files at hand; return the exit status."""
     from tools.outputs import check_outputs  # Imports dvc, which a run in a clone does not need.
 
-    num_files, findings = check_outputs(remote)
+    try:
+        num_files, findings = check_outputs(remote)
+    except UserError as error:
+        sys.exit(f"verify: {error}")
     status = 0
     for finding in findings:
         status |= finding.problem
