@@ -28,6 +28,7 @@ def main() -> None:
         clone = Clone(Path(scratch) / "clone")
         for measure in tqdm(measurements, unit="measurement"):
             rows += measure(clone, 1 if quick else 5)
+    # The notes' program takes as many threads as there are cores, ours as many as the recipe says.
     text = f"Measured with `make bench{' QUICK=1' if quick else ''}` on {conditions()}.\n\n{markdown(rows)}\n"
     print(text)
     RESULTS.write_text(f"# Measurements\n\n{text}", encoding="utf-8")

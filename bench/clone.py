@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from mnist import CPU_PROFILE
 from mnist.dataset import FOLDERS, RAW_DATA, TRAINING_IMAGES, TRAINING_LABELS
 from mnist.idx import IMAGE_SIZE, NUM_CLASSES
 from tests.tiny import idx_images, idx_labels
@@ -34,6 +35,8 @@ class Clone:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        if not (ROOT / RAW_DATA / FOLDERS["mnist"]).is_dir():
+            sys.exit(f"bench: {RAW_DATA / FOLDERS['mnist']} is missing: run `dvc repro download`")
         subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, folder], check=True)
         shutil.copytree(ROOT / "data/raw", folder / "data/raw")
         self._params: dict[str, Any] = yaml.safe_load((folder / "params.yaml").read_text())
@@ -86,7 +89,8 @@ def make_empty_pipeline(folder: Path, num_stages: int) -> None:
 
 def run(folder: Path, *command: str) -> Run:
     """Run a command in a folder with this environment's programs."""
-    environment = os.environ | {
+    inherited = {name: value for name, value in os.environ.items() if name not in CPU_PROFILE}  # It slows the notes.
+    environment = inherited | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "DVC_SITE_CACHE_DIR": str(folder.parent / "site"),
         "MNIST_DEVICE": "cpu",

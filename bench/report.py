@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import mnist  # noqa: F401  (before torch is imported anywhere)
-
 
 @dataclass(frozen=True)
 class Row:

@@ -189,13 +189,25 @@ def test_altered_predictions_are_not_believed(two_commits: Project, tmp_path: Pa
 
 def test_unknown_revision_is_one_clear_line(two_commits: Project) -> None:
     status, output = compare(two_commits, "nowhere")
-    assert status == 1
+    assert status == UNDECIDED_STATUS
     assert output == ("compare: unknown Git revision 'nowhere'; name a commit, a branch or a tag of this repository\n")
 
 
 def test_commit_without_results_is_one_clear_line(two_commits: Project) -> None:
     first = two_commits.run("git", "rev-list", "--max-parents=0", "HEAD").stdout.strip()
     status, output = compare(two_commits, first)
-    assert status == 1
+    assert status == UNDECIDED_STATUS
     assert output.count("\n") == 1
     assert f"compare: {first} has no results: " in output
+
+
+def test_results_with_merge_conflicts_are_one_clear_line(two_commits: Project, tmp_path: Path) -> None:
+    project = two_commits.copy(tmp_path / "copy")
+    for path in ("metrics/evaluate.json", "dvc.lock"):
+        text = (project.folder / path).read_text()
+        (project.folder / path).write_text(f"<<<<<<< HEAD\n{text}")
+        status, output = compare(project)
+        assert status == UNDECIDED_STATUS
+        assert output.startswith("compare: workspace has no complete results: ")
+        assert output.count("\n") == 1
+        (project.folder / path).write_text(text)

@@ -4,7 +4,6 @@ import io
 
 import numpy as np
 import pandas as pd
-import pytest
 import torch
 from matplotlib.image import imread
 
@@ -74,12 +73,3 @@ def test_filters_are_the_first_convolution() -> None:
     kernels = first_kernels(network)
     assert kernels.shape == (8, 3, 3)
     assert np.array_equal(kernels, network.conv1.weight.detach()[:, 0].numpy())
-
-
-@pytest.mark.parametrize("num_threads", [1, 2])
-def test_pictures_do_not_depend_on_the_number_of_threads(num_threads: int) -> None:
-    torch.set_num_threads(num_threads)
-    params = AugmentParams(rotation_degrees=10.0, scale=0.1, shift_pixels=2.0)
-    first = draw_augmented(examples(), params)
-    torch.set_num_threads(3 - num_threads)
-    assert draw_augmented(examples(), params) == first

@@ -126,6 +126,12 @@ def encode(image: Image.Image, file_format: str) -> bytes:
     return content.getvalue()
 
 
+def half_white() -> Image.Image:
+    image = Image.new("L", (28, 28))
+    image.paste(255, (14, 0, 28, 28))
+    return image
+
+
 def png_of_size(side: int) -> bytes:
     """A PNG file of a few bytes whose header announces side x side pixels."""
     header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
@@ -146,9 +152,10 @@ def png_of_size(side: int) -> bytes:
         (encode(Image.new("RGB", (300, 200), "white"), "PNG"), "shows no digit"),
         (encode(Image.new("RGBA", (300, 200)), "PNG"), "shows no digit"),
         (encode(Image.new("L", (1, 1)), "PNG"), "shows no digit"),
+        (encode(half_white(), "PNG"), "shows no digit"),
         (encode(draw_seven(size=8, canvas=(200, 200), left=50, top=50), "PNG"), "shows no digit"),
     ],
-    ids=["empty", "text", "GIF", "cut PNG", "cut JPEG", "bomb", "large", "white", "nothing", "1x1", "speck"],
+    ids=["empty", "text", "GIF", "cut PNG", "cut JPEG", "bomb", "large", "white", "nothing", "1x1", "halves", "speck"],
 )
 def test_file_without_a_digit_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "image").write_bytes(content)

@@ -73,6 +73,9 @@ def test_misplaced_entry_is_refused() -> None:
         dump(edited(deps=5)),
         dump(edited(cmd=["a"])),
         dump(STAGE) + b"when: 2026-01-01\n",
+        b"cmd: x\ndeps: []\nouts: &a [*a, *a]\n",
+        b"[" * 100_000,
+        dump(STAGE) + b"#" * (1 << 20),
     ],
 )
 def test_malformed_entry_is_refused(content: bytes) -> None:

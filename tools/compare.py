@@ -54,7 +54,8 @@ def main() -> None:
     try:
         old, new = read_results(arguments.old), read_results(arguments.new)
     except ResultsError as error:
-        sys.exit(f"compare: {error}")
+        print(f"compare: {error}", file=sys.stderr)
+        sys.exit(UNDECIDED_STATUS)
     accuracy = compare_accuracy(old, new)
     rows = compare_metrics(old.metrics, new.metrics, accuracy.verdict)
     if arguments.json:

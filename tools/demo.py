@@ -59,6 +59,11 @@ def main() -> None:
     os.environ.update(ENVIRONMENT)
     try:
         app = build_app()
+    except ModuleNotFoundError as error:
+        sys.exit(f"demo: {error.name} is not installed: run `make demo`")
+    except UserError as error:
+        sys.exit(f"demo: {error}")
+    try:
         app.launch(
             server_name=HOST,
             server_port=port,
@@ -68,10 +73,6 @@ def main() -> None:
             footer_links=[],
             prevent_thread_lock=True,
         )
-    except ModuleNotFoundError as error:
-        sys.exit(f"demo: {error.name} is not installed: run `make demo`")
-    except UserError as error:
-        sys.exit(f"demo: {error}")
     except (OSError, OverflowError):
         sys.exit(f"demo: port {port} cannot be used; name another with --port, or none to take one that is free")
     print(f"draw at {app.local_url}  (Ctrl-C ends it)", flush=True)

@@ -94,7 +94,7 @@ def _normalize(ink: Pixels) -> Pixels:
     """Cut the digit out of the ink [H, W]; bring it to its size, strength and place in [28, 28]."""
     level = _threshold(ink)
     paper, pen = ink[ink <= level], ink[ink > level]
-    if pen.size == 0 or pen.mean() - paper.mean() < LEAST_CONTRAST:
+    if pen.size == 0 or paper.size == 0 or pen.mean() - paper.mean() < LEAST_CONTRAST:
         raise UserError(f"shows no digit; expected {ALLOWED}")
     noise = np.median(paper) + 6 * np.median(np.abs(paper - np.median(paper)))
     ink = np.where(ink > np.clip(noise, level / 2, level), ink, 0).astype(np.uint8)

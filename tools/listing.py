@@ -16,7 +16,7 @@ def parse_listing(content: bytes) -> dict[str, str]:
     """
     try:
         entries = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError("the listing is no JSON") from None
     if not isinstance(entries, list):
         raise ValueError("the listing is not a list")

@@ -45,6 +45,11 @@ class Project:
             if out.use_cache and out.hash_info
         }
 
+    def is_recorded(self, path: Path) -> bool:
+        """Whether an output in the workspace is, byte for byte, what dvc.lock records."""
+        outs = [out for stage in self.repo.index.stages for out in stage.outs if out.def_path == path.as_posix()]
+        return any(out.hash_info and out.hash_info.value == md5_of_file(path) for out in outs)
+
     def unrecorded(self) -> list[str]:
         """The outputs that dvc.lock does not record."""
         return [out.def_path for stage in self.repo.index.stages for out in stage.outs if not out.hash_info]

@@ -53,12 +53,15 @@ def read_results(revision: str) -> Results:
     try:
         metrics = json.loads(_read(EVALUATE_JSON, revision))
         stages = yaml.safe_load(_read(LOCK, revision))["stages"]
+        recipe = stages["train"]["params"]["params.yaml"]["recipe"]
+        locked = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
+        data_md5 = locked[RAW_DATA]
     except SCMError as error:
         raise ResultsError(f"{_one_line(error)}; name a commit, a branch or a tag of this repository") from None
     except (DvcException, OSError) as error:
         raise ResultsError(f"{revision} has no results: {_one_line(error)}; run `dvc repro` there and commit") from None
-    recipe = stages["train"]["params"]["params.yaml"]["recipe"]
-    locked = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
+    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise ResultsError(f"{revision} has no complete results: {_one_line(error)}; run `dvc repro` there") from None
     predictions, problem = None, ""
     try:
         content = _read(PREDICTIONS_CSV, revision)
@@ -71,7 +74,7 @@ def read_results(revision: str) -> Results:
             f"{PREDICTIONS_CSV} of {revision} is neither in the cache nor on a remote ({_one_line(error)}): "
             "`dvc fetch --all-commits` brings what a remote has, `dvc repro` in a clone of that commit makes it anew"
         )
-    return Results(revision, recipe, metrics, locked[RAW_DATA], predictions, problem)
+    return Results(revision, recipe, metrics, data_md5, predictions, problem)
 
 
 def _read(path: str, revision: str) -> bytes:

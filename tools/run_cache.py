@@ -13,6 +13,7 @@ from dvc.utils import dict_sha256
 
 from tools.listing import MD5
 
+LARGEST_BYTES = 1 << 20
 NOT_HASHED = ("size", "nfiles")
 
 
@@ -52,11 +53,13 @@ def parse_entry(name: str, content: bytes) -> Entry:
         ValueError: it is malformed, or its content is not what its name says; the message says which.
     """
     try:
+        if len(content) > LARGEST_BYTES or any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content)):
+            raise TypeError  # DVC writes neither; aliases can make a short text endless.
         document = yaml.safe_load(content)
         cmd = document["cmd"]
         deps, outs = (_hashes(document[part]) for part in ("deps", "outs"))
         key, value = _key(document), dict_sha256(document, exclude=NOT_HASHED)
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError, RecursionError):
         raise ValueError("it is no run-cache entry") from None
     if not isinstance(cmd, str) or not outs:
         raise ValueError("it is no run-cache entry")
