@@ -17,6 +17,8 @@ from tests.tiny import checksums, write_tiny_dataset
 ROOT = Path(__file__).parent.parent
 STAGES = ["download", "train", "evaluate", "illustrate", "report"]
 NUM_EPOCHS = 3
+# Of the person who runs the tests, or of the make that runs them; not of the one who works in the copy.
+FOREIGN_VARIABLES = ("AWS_", "DVC_", "GIT_", "MAKE", "MFLAGS", "MNIST_")
 RESULTS = (
     "data/checkpoints/*",
     "data/model.safetensors",
@@ -37,9 +39,7 @@ class Project:
 
     def environment(self, **variables: str) -> dict[str, str]:
         """The environment of a person who works in this folder alone, with the tiny data set as source."""
-        inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DVC_", "GIT_", "MNIST_"))
-        }
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_VARIABLES)}
         person = {"NAME": "Test", "EMAIL": "test@example.org"}
         git = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in person.items()}
         own = {
