@@ -13,7 +13,8 @@ from dvc.utils import dict_sha256
 
 from tools.listing import MD5
 
-LARGEST_BYTES = 1 << 20
+# More than DVC ever writes: an entry has some kilobytes, and its parameters are the deepest part.
+LARGEST_BYTES, DEEPEST = 1 << 20, 20
 NOT_HASHED = ("size", "nfiles")
 
 
@@ -53,13 +54,13 @@ def parse_entry(name: str, content: bytes) -> Entry:
         ValueError: it is malformed, or its content is not what its name says; the message says which.
     """
     try:
-        if len(content) > LARGEST_BYTES or any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content)):
-            raise TypeError  # DVC writes neither; aliases can make a short text endless.
+        if len(content) > LARGEST_BYTES or not _is_plain(content):
+            raise TypeError
         document = yaml.safe_load(content)
         cmd = document["cmd"]
         deps, outs = (_hashes(document[part]) for part in ("deps", "outs"))
         key, value = _key(document), dict_sha256(document, exclude=NOT_HASHED)
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError, RecursionError):
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
         raise ValueError("it is no run-cache entry") from None
     if not isinstance(cmd, str) or not outs:
         raise ValueError("it is no run-cache entry")
@@ -89,6 +90,16 @@ def contradiction(entry: Entry, locked: Iterable[Entry]) -> str | None:
             different = [path for path, md5 in stage.outs.items() if entry.outs.get(path) != md5]
             return f"for the inputs in dvc.lock it restores another {', '.join(different)}"
     return None
+
+
+def _is_plain(content: bytes) -> bool:
+    """Whether the text has no aliases, which can make a short one endless, and no depth that takes forever to read."""
+    depth = 0
+    for event in yaml.parse(content):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or depth > DEEPEST:
+            return False
+    return True
 
 
 def _key(stage: dict[str, Any]) -> str:
