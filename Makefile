@@ -52,7 +52,7 @@ verify: install  ## run this commit again in an empty clone and compare all byte
 	@python -m tools.verify
 
 .PHONY: bench
-bench: .venv/.installed-dev  ## measure side by side, with nothing else running; QUICK=1: in three minutes
+bench: .venv/.installed-dev  ## measure side by side, with nothing else running; QUICK=1: about three minutes
 	@python -m bench $(if $(QUICK),--quick)
 
 .PHONY: format

@@ -20,7 +20,7 @@ RESULTS = ROOT / "bench/results.md"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="less than three minutes: the main ratios, once each")
+    parser.add_argument("--quick", action="store_true", help="about three minutes: the main ratios, once each")
     quick = parser.parse_args().quick
     measurements = QUICK if quick else FULL
     rows: list[Row] = []
