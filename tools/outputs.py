@@ -1,7 +1,6 @@
 """Reads every byte of what dvc.lock records, in workspace, cache and remote: DVC itself trusts modes and times."""
 
 import csv
-import hashlib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from mnist.errors import UserError
+from mnist.files import sha256_of
 from tools.objects import Finding, Problem, Store, compare, md5_of_file
 
 TRAIN_CSV, CHECKPOINTS = Path("metrics/train.csv"), Path("data/checkpoints")
@@ -84,7 +84,7 @@ def _check_recorded_sha256() -> Iterator[Finding | None]:
     if not TRAIN_CSV.is_file():
         yield Finding(Problem.MISSING, f"workspace {TRAIN_CSV}", "is not there")
     for path, expected in recorded_sha256().items():
-        if Path(path).is_file() and (actual := hashlib.sha256(Path(path).read_bytes()).hexdigest()) != expected:
+        if Path(path).is_file() and (actual := sha256_of(Path(path).read_bytes())) != expected:
             yield Finding(Problem.CORRUPTED, f"workspace {path}", f"has sha256 {actual}, recorded is {expected}")
         else:
             yield None

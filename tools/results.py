@@ -1,9 +1,9 @@
 """Reads the results that a commit records: metrics from git, predictions from DVC's cache or remote."""
 
-import hashlib
 import io
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import yaml
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.scm import SCMError
+
+from tools.objects import md5_of
 
 EVALUATE_JSON, PREDICTIONS_CSV, LOCK, RAW_DATA = "metrics/evaluate.json", "data/predictions.csv", "dvc.lock", "data/raw"
 WORKSPACE = "workspace"
@@ -65,7 +67,7 @@ def read_results(revision: str) -> Results:
     predictions, problem = None, ""
     try:
         content = _read(PREDICTIONS_CSV, revision)
-        if hashlib.md5(content, usedforsecurity=False).hexdigest() == locked[PREDICTIONS_CSV]:
+        if md5_of(io.BytesIO(content)) == locked[PREDICTIONS_CSV]:
             predictions = pd.read_csv(io.BytesIO(content))
         else:
             problem = f"{PREDICTIONS_CSV} of {revision} is not the file that {LOCK} records: run `dvc repro`"
@@ -80,10 +82,15 @@ def read_results(revision: str) -> Results:
 def _read(path: str, revision: str) -> bytes:
     if revision == WORKSPACE:
         return Path(path).read_bytes()
-    with Repo() as repo:  # With today's remotes and cache: those of the revision may not have been there yet.
-        config = {section: dict(repo.config[section]) for section in ("core", "cache", "remote")}
-    content: bytes = dvc.api.read(path, rev=revision, mode="rb", config=config)
+    content: bytes = dvc.api.read(path, rev=revision, mode="rb", config=_todays_config())
     return content
+
+
+@cache
+def _todays_config() -> dict[str, dict[str, Any]]:
+    """The remotes and the cache of now: those of an old revision may not have been there yet."""
+    with Repo() as repo:
+        return {section: dict(repo.config[section]) for section in ("core", "cache", "remote")}
 
 
 def _one_line(error: Any) -> str:

@@ -5,7 +5,6 @@ dvc.lock, metrics/train.csv, data/checkpoints and data/optimizer.safetensors, an
 """
 
 import csv
-import hashlib
 import json
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from mnist.errors import UserError
 from mnist.files import sha256_of
 from mnist.resume import METADATA_KEY, EpochRecord, History
 from mnist.stage import lock
+from tools.objects import md5_of_file
 
 LOCK, TRAIN_CSV = Path("dvc.lock"), Path("metrics/train.csv")
 CHECKPOINTS, OPTIMIZER = Path("data/checkpoints"), Path("data/optimizer.safetensors")
@@ -94,7 +94,7 @@ def _read_checkpoint(record: EpochRecord) -> bytes:
 def _check_locked(path: Path) -> None:
     stages = yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"]
     recorded = next((out["md5"] for out in stages["train"]["outs"] if out["path"] == path.as_posix()), None)
-    if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != recorded:
+    if md5_of_file(path) != recorded:
         raise UserError(f"{path} is not the one that {LOCK} records: `git checkout metrics` and `dvc checkout --force`")
 
 
