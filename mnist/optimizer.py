@@ -6,7 +6,6 @@ from typing import Annotated
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.optim.adamw import adamw
 
 from mnist.params import Section
 
@@ -20,37 +19,34 @@ class OptimizerParams(Section):
 
 
 class AdamW:
-    """The same kernel, state and bits as `torch.optim.AdamW(fused=True)`.
+    """The same kernel and bits as `torch.optim.AdamW(fused=True)`, without what that does around the kernel.
 
-    That class imports torch's compiler, though nothing is compiled: 3.0 of the 7.0 s that a training of three tiny
-    epochs took with it (2 cores of an AMD EPYC of the Zen 3 generation, torch 2.14.1).
+    That class imports torch's compiler, though nothing is compiled (3 s), and counts the steps of each parameter apart:
+    138 us a step of `two_layer`, against 67 us here (2 cores of an AMD EPYC of the Zen 3 generation, torch 2.14.1,
+    medians of 7 times 300 steps).
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], params: OptimizerParams) -> None:
-        self._parameters = list(parameters)
+        self.parameters: list[Tensor] = list(parameters)
         self._params = params
-        self._steps = [torch.zeros((), device=parameter.device) for parameter in self._parameters]
-        self._averages = [torch.zeros_like(parameter) for parameter in self._parameters]
-        self._squares = [torch.zeros_like(parameter) for parameter in self._parameters]
-
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
-        for parameter in self._parameters:
-            parameter.grad = None
+        self._num_steps = torch.zeros((), device=self.parameters[0].device)
+        self._averages = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self._squares = [torch.zeros_like(parameter) for parameter in self.parameters]
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
-        """Update every parameter with its gradient."""
-        gradients = [parameter.grad for parameter in self._parameters]
+    def step(self, gradients: tuple[Tensor, ...], learning_rate: Tensor) -> None:
+        """Update every parameter with its gradient; the learning rate is a float32 scalar on the parameters' device."""
+        self._num_steps += 1
+        # The kernel walks through memory: a gradient of another layout would go to the wrong weights, silently.
+        gradients = tuple(map(_with_layout_of, self.parameters, gradients))
         beta1, beta2 = self._params.betas
-        adamw(
-            self._parameters,  # type: ignore[arg-type]
-            gradients,  # type: ignore[arg-type]
+        torch._fused_adamw_(
+            self.parameters,
+            gradients,
             self._averages,
             self._squares,
             [],
-            self._steps,
-            fused=True,
+            [self._num_steps] * len(self.parameters),
             amsgrad=False,
             beta1=beta1,
             beta2=beta2,
@@ -62,8 +58,9 @@ class AdamW:
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that make up the state, by name; not copies."""
-        named = {"step": self._steps, "average": self._averages, "square": self._squares}
-        return {f"{name}.{index}": value for name, values in named.items() for index, value in enumerate(values)}
+        named = {"average": self._averages, "square": self._squares}
+        moments = {f"{name}.{index}": value for name, values in named.items() for index, value in enumerate(values)}
+        return {"num_steps": self._num_steps} | moments
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Take over a state of the same names and shapes; each tensor keeps its device and memory layout."""
@@ -72,3 +69,7 @@ class AdamW:
             raise ValueError("the state belongs to another network")
         for name, value in own.items():
             value.copy_(state[name])
+
+
+def _with_layout_of(parameter: Tensor, gradient: Tensor) -> Tensor:
+    return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)

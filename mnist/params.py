@@ -45,7 +45,7 @@ def _value_at(key: str) -> Any:
     try:
         text = PARAMS_FILE.read_text(encoding="utf-8")
         document = yaml.safe_load(text)
-        document_of_dvc = YAML(typ="safe", pure=True).load(text)
+        document_of_dvc = YAML(typ="safe").load(text)
     except FileNotFoundError:
         raise UserError(f"{PARAMS_FILE} is missing: restore it with `git checkout {PARAMS_FILE}`") from None
     except (yaml.YAMLError, YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a date that there is not.

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist.checkpoint import checkpoint_name
 from mnist.files import sha256_of, write_file
+from mnist.paths import checkpoint_name
 
 RESUME = Path("data/.resume")
 MANIFEST, INPUTS = "manifest.json", "inputs.json"

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
@@ -18,19 +19,15 @@ class LossParams(Section):
 
 
 def train_step(
-    network: nn.Module,
-    optimizer: AdamW,
-    learning_rate: float,
-    params: LossParams,
-    images: Tensor,
-    labels: Tensor,
+    network: nn.Module, optimizer: AdamW, params: LossParams, images: Tensor, labels: Tensor, learning_rate: Tensor
 ) -> Tensor:
-    """Update the network once and return the batch's mean loss (no gradient); images float32 [N, 1, 28, 28]."""
-    optimizer.zero_grad()
+    """Update the network once and return the batch's mean loss (no gradient).
+
+    Images are float32 [N, 1, 28, 28], labels int64 [N], the learning rate a float32 scalar, all on one device.
+    """
     outputs = network(images)
     if params.input == "probabilities":
         outputs = functional.softmax(outputs, dim=1)
     loss = functional.cross_entropy(outputs, labels, label_smoothing=params.label_smoothing)
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step(learning_rate)
+    optimizer.step(torch.autograd.grad(loss, optimizer.parameters), learning_rate)
     return loss.detach()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mnist.checkpoint import checkpoint_name, load
+from mnist.checkpoint import load
 from mnist.data import DataParams, Examples, list_test_files, list_training_files, load_test, load_training
 from mnist.dataset import RAW_DATA
 from mnist.determinism import make_deterministic
@@ -17,13 +17,12 @@ from mnist.environment import pinned_versions
 from mnist.files import write_file
 from mnist.inference import evaluate, predict
 from mnist.memory import keep_freed_memory
+from mnist.paths import CHECKPOINTS, TRAIN_CSV, checkpoint_name
 from mnist.progress import Progress
 from mnist.results import choose_best, classes_table, confusion_table, predictions_table, summarize
 from mnist.stage import stage
 from mnist.tables import write_csv, write_json
 
-CHECKPOINTS = Path("data/checkpoints")
-TRAIN_CSV = Path("metrics/train.csv")
 EVALUATE_JSON = Path("metrics/evaluate.json")
 CHECKPOINTS_CSV = Path("metrics/checkpoints.csv")
 CLASSES_CSV = Path("metrics/classes.csv")

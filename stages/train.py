@@ -14,27 +14,25 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from mnist.checkpoint import Description, checkpoint_name, decode_tensors, encode, encode_tensors
+from mnist.checkpoint import Description, decode_tensors, encode, encode_tensors
 from mnist.data import DataParams, Examples, list_training_files, load_training
 from mnist.dataset import RAW_DATA
 from mnist.determinism import derive_seed, describe_device, make_deterministic
 from mnist.environment import pinned_versions
-from mnist.epoch import train_epoch
+from mnist.epoch import make_step, train_epoch
 from mnist.errors import UserError
 from mnist.files import replace_folder, sha256_of, write_file
 from mnist.inference import evaluate
 from mnist.memory import keep_freed_memory
 from mnist.model import build_network
 from mnist.optimizer import AdamW
+from mnist.paths import CHECKPOINTS, OPTIMIZER, TRAIN_CSV, checkpoint_name
 from mnist.progress import Progress
 from mnist.recipe import Recipe
 from mnist.resume import EpochRecord, History
 from mnist.stage import stage
 from mnist.tables import write_csv, write_json
 
-CHECKPOINTS = Path("data/checkpoints")
-OPTIMIZER = Path("data/optimizer.safetensors")
-TRAIN_CSV = Path("metrics/train.csv")
 ENVIRONMENT_JSON = Path("metrics/environment.json")
 
 
@@ -104,9 +102,10 @@ def train(
     if num_done:
         network.load_state_dict(decode_tensors(history.checkpoint(num_done)))
         optimizer.load_state(decode_tensors(history.optimizer_state(num_done)))
+    step = make_step(network, optimizer, recipe)
     progress = Progress("epoch", recipe.epochs, num_done)
     for epoch in range(num_done + 1, recipe.epochs + 1):
-        loss = train_epoch(network, optimizer, training, recipe, epoch)
+        loss = train_epoch(step, network, training, recipe, epoch)
         if not math.isfinite(loss):
             raise UserError(f"the loss of epoch {epoch} is {loss}: lower optimizer.learning_rate of the recipe")
         score = evaluate(network, validation)

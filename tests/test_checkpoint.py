@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from mnist.checkpoint import METADATA_KEY, Description, checkpoint_name, encode, load
+from mnist.checkpoint import METADATA_KEY, Description, encode, load
 from mnist.data import DataParams
 from mnist.errors import UserError
 from mnist.model import ConvBlocksParams, NetworkParams, StemParams, TwoLayerParams, build_network
@@ -108,12 +108,6 @@ def test_other_libraries_can_read_it(path: Path) -> None:
     path.write_bytes(encode(network, describe()))
     tensors = safetensors.torch.load_file(path)
     assert tensors.keys() == network.state_dict().keys()
-
-
-def test_names_sort_as_their_numbers() -> None:
-    names = [checkpoint_name(epoch) for epoch in range(1, 1000)]
-    assert names == sorted(names)
-    assert names[0] == "epoch_001.safetensors"
 
 
 @pytest.mark.parametrize("position", [0, 100, -1])

@@ -11,7 +11,7 @@ from mnist import epoch as epoch_module
 from mnist.augment import AugmentParams
 from mnist.data import Examples
 from mnist.determinism import make_deterministic
-from mnist.epoch import train_epoch
+from mnist.epoch import CHUNK_SIZE, make_step
 from mnist.inference import evaluate
 from mnist.model import ConvBlocksParams, NetworkParams, StemParams, TwoLayerParams, build_network
 from mnist.optimizer import AdamW, OptimizerParams
@@ -65,8 +65,12 @@ def state(training: Training) -> bytes:
     return b"".join(tensor.numpy().tobytes() for tensor in tensors)
 
 
+def train_epoch(training: Training, examples: Examples, recipe: Recipe, epoch: int) -> float:
+    return epoch_module.train_epoch(make_step(*training, recipe), training[0], examples, recipe, epoch)
+
+
 def train(training: Training, epochs: range, recipe: Recipe = RECIPE) -> list[float]:
-    return [train_epoch(*training, tiny_examples(), recipe, epoch) for epoch in epochs]
+    return [train_epoch(training, tiny_examples(), recipe, epoch) for epoch in epochs]
 
 
 def record_batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, Tensor, Tensor]]:
@@ -76,12 +80,12 @@ def record_batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, Tensor,
     def step(
         network: nn.Module,
         optimizer: AdamW,
-        learning_rate: float,
         params: LossParams,
         images: Tensor,
         labels: Tensor,
+        learning_rate: Tensor,
     ) -> Tensor:
-        batches.append((learning_rate, images, labels))
+        batches.append((learning_rate.item(), images, labels))
         return torch.tensor(float(len(batches)))
 
     monkeypatch.setattr(epoch_module, "train_step", step)
@@ -155,7 +159,7 @@ def test_other_epoch_number_gives_other_bytes_from_the_same_weights() -> None:
 def test_every_example_is_used_once_and_the_last_batch_may_be_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     batches = record_batches(monkeypatch)
     greys = torch.arange(200, dtype=torch.uint8).reshape(200, 1, 1, 1).expand(200, 1, 28, 28)
-    train_epoch(*start(), Examples(greys, torch.arange(200)), changed(augment=None), 1)
+    train_epoch(start(), Examples(greys, torch.arange(200)), changed(augment=None), 1)
     assert [len(labels) for _, _, labels in batches] == [64, 64, 64, 8]
     order = torch.cat([labels for _, _, labels in batches])
     assert sorted(order.tolist()) == list(range(200))
@@ -163,11 +167,24 @@ def test_every_example_is_used_once_and_the_last_batch_may_be_smaller(monkeypatc
     assert torch.equal(images[:, 0, 13, 13], order / 255)
 
 
+@pytest.mark.parametrize("batch_size", [1, 60, CHUNK_SIZE - 1, CHUNK_SIZE, CHUNK_SIZE + 1, 10_000])
+def test_batches_are_as_large_as_asked_for_whatever_is_made_ready_at_once(
+    batch_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = record_batches(monkeypatch)
+    num_examples = 2 * CHUNK_SIZE + 10
+    examples = Examples(torch.zeros(num_examples, 1, 28, 28, dtype=torch.uint8), torch.arange(num_examples))
+    train_epoch(start(), examples, changed(batch_size=batch_size), 1)
+    whole, rest = divmod(num_examples, batch_size)
+    assert [len(labels) for _, _, labels in batches] == [batch_size] * whole + [rest] * (rest > 0)
+    assert torch.equal(torch.cat([labels for _, _, labels in batches]).sort().values, examples.labels)
+
+
 def test_order_is_another_in_every_epoch_and_for_every_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     batches = record_batches(monkeypatch)
     examples = Examples(torch.zeros(200, 1, 28, 28, dtype=torch.uint8), torch.arange(200))
     for seed, epoch in ((0, 1), (0, 2), (1, 1), (0, 1)):
-        train_epoch(*start(), examples, changed(seed=seed, batch_size=200), epoch)
+        train_epoch(start(), examples, changed(seed=seed, batch_size=200), epoch)
     first, next_epoch, other_seed, again = [labels.tolist() for _, _, labels in batches]
     assert first == again
     assert len({tuple(order) for order in (first, next_epoch, other_seed, range(200))}) == 4
@@ -177,7 +194,7 @@ def test_distortions_are_others_in_every_epoch(monkeypatch: pytest.MonkeyPatch) 
     batches = record_batches(monkeypatch)
     one = tiny_examples().select(torch.zeros(64, dtype=torch.int64))  # Where all are alike, the order plays no part.
     for epoch in (1, 2, 1):
-        train_epoch(*start(), one, RECIPE, epoch)
+        train_epoch(start(), one, RECIPE, epoch)
     first, second, again = [images for _, images, _ in batches]
     assert torch.equal(first, again)
     assert not torch.equal(first, second)
@@ -185,7 +202,7 @@ def test_distortions_are_others_in_every_epoch(monkeypatch: pytest.MonkeyPatch) 
 
 def test_loss_is_the_mean_over_examples_not_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     record_batches(monkeypatch)
-    loss = train_epoch(*start(), tiny_examples(200), RECIPE, 1)
+    loss = train_epoch(start(), tiny_examples(200), RECIPE, 1)
     assert loss == (64 * 1 + 64 * 2 + 64 * 3 + 8 * 4) / 200
 
 
@@ -193,9 +210,9 @@ def test_learning_rate_follows_the_schedule_step_by_step(monkeypatch: pytest.Mon
     batches = record_batches(monkeypatch)
     schedule = OneCycle(name="one_cycle", epochs=2, warm_up_fraction=0.5, final_fraction=0)
     for epoch in (1, 2, 3):
-        train_epoch(*start(), tiny_examples(200), changed(schedule=schedule), epoch)
+        train_epoch(start(), tiny_examples(200), changed(schedule=schedule), epoch)
     rates = [rate for rate, _, _ in batches]
-    assert rates[:5] == [0, 0.0025, 0.005, 0.0075, 0.01]
+    assert rates[:5] == pytest.approx([0, 0.0025, 0.005, 0.0075, 0.01])
     assert 0.01 > rates[5] > rates[6] > rates[7] > 0
     assert rates[8:] == [0] * 4
 
@@ -205,7 +222,7 @@ def test_one_epoch_teaches_the_tiny_data(network: NetworkParams) -> None:
     training = start(changed(network=network))
     examples = tiny_examples()
     before = evaluate(training[0], examples)
-    train_epoch(*training, examples, changed(network=network, batch_size=16), 1)
+    train_epoch(training, examples, changed(network=network, batch_size=16), 1)
     after = evaluate(training[0], examples)
     assert after.loss < 0.7 * before.loss
     assert after.accuracy > before.accuracy + 0.3

@@ -8,7 +8,16 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mnist.model import ConvBlocksParams, NetworkParams, StemParams, TwoLayer, TwoLayerParams, as_input, build_network
+from mnist.model import (
+    ConvBlocksParams,
+    NetworkParams,
+    PixelsToLogits,
+    StemParams,
+    TwoLayer,
+    TwoLayerParams,
+    as_input,
+    build_network,
+)
 
 FAST = ConvBlocksParams(
     name="conv_blocks", stem=StemParams(kernel_size=5, stride=2), widths=[[16, 32], [64]], head="flatten"
@@ -53,7 +62,8 @@ def test_two_layer_equals_its_plain_form_in_outputs_and_gradients(training: bool
     network, plain = TwoLayer().double(), PlainTwoLayer().double()
     network.norm.running_mean += torch.rand(8)  # type: ignore[operator]
     network.norm.running_var += torch.rand(8)  # type: ignore[operator]
-    plain.load_state_dict(network.state_dict())
+    weights = network.state_dict()
+    plain.load_state_dict(weights | {"linear.weight": weights["linear.weight"].flatten(1)})
     images, labels = torch.rand(16, 1, 28, 28, dtype=torch.float64), torch.arange(16) % 10
     outputs: list[Tensor] = []
     for each in (network, plain):
@@ -64,9 +74,9 @@ def test_two_layer_equals_its_plain_form_in_outputs_and_gradients(training: bool
     for (name, weight), plain_weight in zip(network.named_parameters(), plain.parameters(), strict=True):
         assert weight.grad is not None
         assert plain_weight.grad is not None
-        assert torch.allclose(weight.grad, plain_weight.grad, rtol=1e-9, atol=1e-12), name
+        assert torch.allclose(weight.grad.view_as(plain_weight), plain_weight.grad, rtol=1e-9, atol=1e-12), name
     for name, value in network.state_dict().items():
-        assert torch.allclose(value, plain.state_dict()[name], rtol=1e-9), name
+        assert torch.allclose(value.flatten(), plain.state_dict()[name].flatten(), rtol=1e-9), name
 
 
 @pytest.mark.parametrize(
@@ -119,10 +129,26 @@ def test_every_weight_gets_a_gradient(params: NetworkParams) -> None:
         assert weight.grad.isfinite().all(), name
 
 
-def test_network_is_built_in_the_fast_memory_format() -> None:
-    for weight in build_network(ACCURATE).parameters():
-        if weight.dim() == 4:
-            assert weight.is_contiguous(memory_format=torch.channels_last)
+@pytest.mark.parametrize("params", [TwoLayerParams(name="two_layer"), FAST, ACCURATE])
+def test_network_is_built_in_the_fast_memory_format(params: NetworkParams) -> None:
+    kernels = [weight for weight in build_network(params).parameters() if weight.dim() == 4]
+    assert len(kernels) >= 3
+    assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
+
+
+def test_last_layer_copies_neither_maps_nor_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = PixelsToLogits(4, 3).to(memory_format=torch.channels_last)
+    maps = torch.rand(2, 4, 3, 3).contiguous(memory_format=torch.channels_last)
+    expected = functional.linear(maps.flatten(1), layer.weight.flatten(1), layer.bias)
+    addresses = []
+
+    def linear(pixels: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        addresses.extend([pixels.data_ptr(), weight.data_ptr()])
+        return pixels @ weight.t() + bias
+
+    monkeypatch.setattr(functional, "linear", linear)
+    assert torch.allclose(layer(maps), expected, atol=1e-6)
+    assert addresses == [maps.data_ptr(), layer.weight.data_ptr()]
 
 
 def test_every_grey_becomes_its_fraction_of_255() -> None:

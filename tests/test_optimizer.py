@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from mnist.checkpoint import decode_tensors, encode_tensors
@@ -11,7 +11,7 @@ from mnist.optimizer import AdamW, OptimizerParams
 
 IMAGES = torch.rand(8, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(8)
-RATES = (0.01, 0.02, 0.005)
+RATES = torch.tensor([0.01, 0.02, 0.005])
 
 
 def new_network() -> nn.Module:
@@ -23,9 +23,9 @@ def params(weight_decay: float = 0.1) -> OptimizerParams:
     return OptimizerParams(learning_rate=0.01, betas=[0.9, 0.99], weight_decay=weight_decay)
 
 
-def set_gradients(network: nn.Module) -> None:
-    network.zero_grad()
-    functional.cross_entropy(network(IMAGES), LABELS).backward()  # type: ignore[no-untyped-call]
+def step(network: nn.Module, optimizer: AdamW, rate: Tensor) -> None:
+    loss = functional.cross_entropy(network(IMAGES), LABELS)
+    optimizer.step(torch.autograd.grad(loss, list(network.parameters())), rate)
 
 
 def content(network: nn.Module) -> bytes:
@@ -38,26 +38,32 @@ def test_steps_are_those_of_torch(weight_decay: float) -> None:
     optimizer = AdamW(network.parameters(), params(weight_decay))
     theirs = torch.optim.AdamW(peer.parameters(), 0.01, (0.9, 0.99), weight_decay=weight_decay, fused=True)
     for rate in RATES:
-        set_gradients(network)
-        optimizer.step(rate)
-        set_gradients(peer)
-        theirs.param_groups[0]["lr"] = rate
+        step(network, optimizer, rate)
+        theirs.zero_grad()
+        functional.cross_entropy(peer(IMAGES), LABELS).backward()  # type: ignore[no-untyped-call]
+        theirs.param_groups[0]["lr"] = rate.item()
         theirs.step()
     assert content(network) == content(peer)
+
+
+def test_gradient_of_another_memory_layout_reaches_the_right_weights() -> None:
+    gradient = torch.zeros(4, 3, 3, 3)
+    gradient[1, 2, 0, 1] = 1
+    weight = nn.Parameter(torch.zeros(4, 3, 3, 3).to(memory_format=torch.channels_last))
+    AdamW([weight], params(weight_decay=0)).step((gradient,), RATES[0])
+    assert torch.equal(weight != 0, gradient != 0)
 
 
 def test_optimizer_with_a_loaded_state_goes_on_as_the_one_that_wrote_it() -> None:
     network, resumed = new_network(), new_network()
     optimizer = AdamW(network.parameters(), params())
     for rate in RATES:
-        set_gradients(network)
-        optimizer.step(rate)
+        step(network, optimizer, rate)
     resumed.load_state_dict(decode_tensors(content(network)))
     loaded = AdamW(resumed.parameters(), params())
     loaded.load_state(decode_tensors(encode_tensors(optimizer.state())))
     for each, its_optimizer in ((network, optimizer), (resumed, loaded)):
-        set_gradients(each)
-        its_optimizer.step(0.01)
+        step(each, its_optimizer, RATES[0])
     assert content(resumed) == content(network)
     assert encode_tensors(loaded.state()) == encode_tensors(optimizer.state())
 

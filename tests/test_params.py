@@ -144,7 +144,7 @@ def test_value_that_dvc_reads_differently_is_refused(
     key: str, written: str, by_yaml_1_1: str, by_yaml_1_2: str
 ) -> None:
     values = {"number": "1", "fraction": "0.5", "word": "one", "pair": "[1, 2]"}
-    values[key] = f"[1, {written}]" if key == "pair" else written
+    values[key] = f"\n  - 1\n  - {written}" if key == "pair" else written
     message = error("section:\n" + "".join(f"  {name}: {value}\n" for name, value in values.items()))
     path = "section.pair.1" if key == "pair" else f"section.{key}"
     assert message.startswith(
@@ -321,3 +321,9 @@ def test_list_that_is_too_short_is_refused() -> None:
 def test_mistyped_choice_of_numbers_is_refused(stem: str, path: str) -> None:
     message = error_in_demo("{name: two_layer}", f"{{name: conv_blocks, stem: {stem}, widths: [[16]], head: flatten}}")
     assert message.startswith(f"params.yaml: recipes.demo.network.{path}")
+
+
+def test_file_that_dvc_cannot_read_is_refused() -> None:
+    message = error("section: {number: 1, fraction: 0.5, word: one, pair: [1, 12:30]}\n")  # PyYAML reads 750.
+    assert message.startswith("params.yaml is not valid YAML: ")
+    assert "line 1" in message

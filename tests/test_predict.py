@@ -16,7 +16,6 @@ from PIL import Image, ImageOps
 from mnist.checkpoint import Description, encode
 from mnist.data import DataParams
 from mnist.model import TwoLayer, TwoLayerParams
-from tests import ROOT
 from tests.project import Project
 from tests.test_image import draw_seven
 from tools import predict
@@ -153,13 +152,3 @@ def test_model_that_cannot_be_used_says_what_to_do(
     status = str(run_main(monkeypatch, "seven.png"))
     assert status.startswith("predict: data/model.safetensors ")
     assert message in status
-
-
-@pytest.mark.parametrize("tool", ["predict", "demo", "verify"])
-def test_help_imports_neither_torch_nor_gradio(tool: str) -> None:
-    command = [sys.executable, "-X", "importtime", "-m", f"tools.{tool}", "--help"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "usage: " in done.stdout
-    assert "argparse" in imported
-    assert not imported & {"torch", "gradio", "dvc"}

@@ -38,6 +38,7 @@ def test_summary_is_printed_from_the_files_of_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["tools.summary"])
     Path("metrics").mkdir()
     Path("metrics/evaluate.json").write_text(json.dumps(METRICS), encoding="utf-8")
     lock = {"stages": {"train": {"params": {"params.yaml": {"recipe": "fast"}}}}}
@@ -49,5 +50,6 @@ def test_summary_is_printed_from_the_files_of_the_run(
 
 def test_missing_results_say_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["tools.summary"])
     with pytest.raises(SystemExit, match=r"summary: metrics/evaluate\.json is missing: run `dvc repro`"):
         main()

@@ -8,8 +8,9 @@ from dvc_objects.fs import generic
 from dvc_objects.fs.local import localfs
 
 from mnist.files import sha256_of
+from mnist.paths import CHECKPOINTS, TRAIN_CSV
 from tools.objects import Finding, Problem, compare, in_threads, md5_of_file, reason
-from tools.outputs import CHECKPOINTS, TRAIN_CSV, recorded_sha256
+from tools.outputs import recorded_sha256
 from tools.project import Project, Runs
 from tools.remote import Remote
 from tools.run_cache import Entry, parse_entry

@@ -11,9 +11,8 @@ from dvc.repo import Repo
 
 from mnist.errors import UserError
 from mnist.files import sha256_of
+from mnist.paths import CHECKPOINTS, TRAIN_CSV, checkpoint_name
 from tools.objects import Finding, Problem, Store, compare, md5_of_file
-
-TRAIN_CSV, CHECKPOINTS = Path("metrics/train.csv"), Path("data/checkpoints")
 
 
 def check_outputs(remote: str | None = None) -> tuple[int, list[Finding]]:
@@ -49,7 +48,7 @@ def recorded_sha256() -> dict[str, str]:
     try:
         with TRAIN_CSV.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        return {f"{CHECKPOINTS}/epoch_{int(row['epoch']):03d}.safetensors": row["sha256"] for row in rows}
+        return {(CHECKPOINTS / checkpoint_name(int(row["epoch"]))).as_posix(): row["sha256"] for row in rows}
     except (KeyError, ValueError, TypeError):
         raise UserError(f"{TRAIN_CSV} is no table of epochs: `git checkout HEAD {TRAIN_CSV}` restores it") from None
 

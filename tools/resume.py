@@ -4,6 +4,7 @@
 dvc.lock, metrics/train.csv, data/checkpoints and data/optimizer.safetensors, and trusts no file unchecked.
 """
 
+import argparse
 import csv
 import json
 import sys
@@ -13,18 +14,18 @@ from typing import Any
 import yaml
 from safetensors import SafetensorError, safe_open
 
-from mnist.checkpoint import checkpoint_name
 from mnist.errors import UserError
 from mnist.files import sha256_of
+from mnist.paths import CHECKPOINTS, OPTIMIZER, TRAIN_CSV, checkpoint_name
 from mnist.resume import METADATA_KEY, EpochRecord, History
 from mnist.stage import lock
 from tools.objects import md5_of_file
 
-LOCK, TRAIN_CSV = Path("dvc.lock"), Path("metrics/train.csv")
-CHECKPOINTS, OPTIMIZER = Path("data/checkpoints"), Path("data/optimizer.safetensors")
+LOCK = Path("dvc.lock")
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m tools.resume", description=__doc__.splitlines()[0]).parse_args()
     try:
         print(f"resume: {fill_history()}")
     except UserError as error:

@@ -18,9 +18,9 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo, lock_repo
 
 from mnist.errors import UserError
+from mnist.paths import CHECKPOINTS, TRAIN_CSV
 from tools.fetch import Fetcher
 from tools.objects import Finding, Problem, Store, reason
-from tools.outputs import CHECKPOINTS, TRAIN_CSV
 from tools.project import Project, Runs
 from tools.remote import NotConfigured, Unavailable, open_remote
 from tools.send import Sender

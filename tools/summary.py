@@ -1,5 +1,6 @@
 """Prints what the last run gave, in a few lines: `python -m tools.summary`."""
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ EVALUATE_JSON = Path("metrics/evaluate.json")
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m tools.summary", description=__doc__.splitlines()[0]).parse_args()
     try:
         metrics = json.loads(EVALUATE_JSON.read_text(encoding="utf-8"))
     except FileNotFoundError:
