@@ -180,7 +180,7 @@ def growth(clone: Clone, num_rounds: int) -> list[Row]:
                     linear,
                 )
             )
-            more = f"+{megabytes[4] - megabytes[1]:.0f} MB"
+            more = f"{megabytes[4] - megabytes[1]:+.0f} MB"
             rows.append(
                 Row(
                     f"{title}: peak memory",
