@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.project import ROOT
+from tests import ROOT
 
 TOOLS = sorted(path.stem for path in (ROOT / "tools").glob("*.py") if "__main__" in path.read_text(encoding="utf-8"))
 

@@ -81,6 +81,15 @@ def test_weight_decay_is_apart_from_the_gradient() -> None:
     assert torch.allclose(weights(decayed), weights(plain) - 0.01 * 0.5 * before, atol=1e-7)
 
 
+def test_gradients_of_the_step_before_are_forgotten() -> None:
+    network, fresh = linear_network(), linear_network()
+    for weight in network.parameters():
+        weight.grad = torch.full_like(weight, 1e6)
+    step(network, optimizer_params())
+    step(fresh, optimizer_params())
+    assert torch.equal(weights(network), weights(fresh))
+
+
 def test_steps_lower_the_loss() -> None:
     network = linear_network()
     optimizer = AdamW(network.parameters(), optimizer_params())
