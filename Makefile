@@ -61,7 +61,7 @@ format: .venv/.installed-dev  ## rewrite the code as lint wants it
 	ruff check --fix
 
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet --universal --generate-hashes --no-annotate
-PIPELINE := pyproject.toml --group numerics --group statistics --group pictures --group report
+PIPELINE := pyproject.toml --group numerics --group pictures --group report
 
 .PHONY: lock
 lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from pyproject.toml

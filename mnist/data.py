@@ -50,6 +50,11 @@ def list_test_files(raw: Path, dataset: DatasetName) -> list[Path]:
     return [raw / FOLDERS[dataset] / name for name in (TEST_IMAGES, TEST_LABELS)]
 
 
+def list_files(raw: Path, dataset: DatasetName) -> list[Path]:
+    """Return the paths that both of them read."""
+    return [*list_training_files(raw, dataset), *list_test_files(raw, dataset)]
+
+
 def load_training(raw: Path, params: DataParams) -> tuple[Examples, Examples]:
     """Return the training and the validation examples: a split of the data set's training images.
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mnist.augment import augment
 from mnist.data import Examples
 from mnist.determinism import derive_seed, generator_for
-from mnist.graph import RecordedStep, Step
+from mnist.graph import Record, RecordedStep, Step, record_cuda_graph
 from mnist.model import as_input
 from mnist.optimizer import AdamW
 from mnist.recipe import Recipe
@@ -22,12 +22,16 @@ from mnist.step import train_step
 CHUNK_SIZE = 1024
 
 
-def make_step(network: nn.Module, optimizer: AdamW, recipe: Recipe) -> Step:
-    """Return what trains the network on one batch: `train_step`, recorded where the network is on a GPU."""
+def make_step(network: nn.Module, optimizer: AdamW, recipe: Recipe, record: Record | None = None) -> Step:
+    """Return what trains the network on one batch: `train_step`, recorded by `record`, if given, or as a CUDA graph
+    where the network is on a GPU.
+    """
     step = partial(train_step, network, optimizer, recipe.loss)
-    if not optimizer.parameters[0].is_cuda:
+    if record is None and optimizer.parameters[0].is_cuda:
+        record = record_cuda_graph
+    if record is None:
         return step
-    return RecordedStep(step, [*network.state_dict().values(), *optimizer.state().values()])
+    return RecordedStep(step, [*network.state_dict().values(), *optimizer.state().values()], record)
 
 
 def train_epoch(step: Step, network: nn.Module, examples: Examples, recipe: Recipe, epoch: int) -> float:

@@ -41,7 +41,7 @@ class RecordedStep:
     recording fails, a warning says so, and `step` itself is called from then on.
     """
 
-    def __init__(self, step: Step, state: Sequence[Tensor], record: Record = record_cuda_graph) -> None:
+    def __init__(self, step: Step, state: Sequence[Tensor], record: Record) -> None:
         self._step = step
         self._state = state
         self._record = record

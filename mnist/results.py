@@ -1,7 +1,7 @@
 """What the scores of all checkpoints and the predictions of the best one amount to: tables and headline numbers."""
 
+import numpy as np
 import pandas as pd
-from sklearn.metrics import precision_recall_fscore_support
 from torch import Tensor
 
 from mnist.idx import NUM_CLASSES
@@ -34,11 +34,16 @@ def classes_table(predictions: pd.DataFrame) -> pd.DataFrame:
 
     A precision without predictions, or a recall without images, is 0.
     """
-    classes = range(NUM_CLASSES)
-    precision, recall, _, num_images = precision_recall_fscore_support(
-        predictions["label"], predictions["prediction"], labels=classes, zero_division=0
+    counts = confusion_table(predictions)["count"].to_numpy().reshape(NUM_CLASSES, NUM_CLASSES)
+    num_right, num_images, num_predictions = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
+    return pd.DataFrame(
+        {
+            "label": range(NUM_CLASSES),
+            "num_images": num_images,
+            "precision": num_right / np.maximum(num_predictions, 1),
+            "recall": num_right / np.maximum(num_images, 1),
+        }
     )
-    return pd.DataFrame({"label": classes, "num_images": num_images, "precision": precision, "recall": recall})
 
 
 def confusion_table(predictions: pd.DataFrame) -> pd.DataFrame:

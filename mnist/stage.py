@@ -1,6 +1,5 @@
 """What every stage does around its work: one process at a time, errors in one line, no process left behind."""
 
-import ctypes
 import fcntl
 import os
 import signal
@@ -21,12 +20,11 @@ INTERRUPTED_STATUS = 130
 def stage(name: str) -> Iterator[Inputs]:
     """Run the body as the stage `name`; it gets the `Inputs` through which it reads.
 
-    A UserError ends the process with status 1 and its message; Ctrl-C, SIGTERM and the end of the parent process
-    (`dvc`) end it with status 130. A second process for the same stage is refused.
+    A UserError ends the process with status 1 and its message; Ctrl-C and SIGTERM, which the end of the parent process
+    (`dvc`) sends, end it with status 130. A second process for the same stage is refused.
     """
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
-    _end_with_parent()
     try:
         with lock(name):
             yield Inputs()
@@ -61,10 +59,3 @@ def _interrupt(signal_number: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
-
-
-def _end_with_parent() -> None:
-    """Ask Linux for a SIGTERM when the parent ends: a killed `dvc` would otherwise leave its stage running."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from mnist.checkpoint import load
-from mnist.data import DataParams, Examples, list_test_files, list_training_files, load_test, load_training
+from mnist.data import DataParams, Examples, list_files, load_test, load_training
 from mnist.dataset import RAW_DATA
 from mnist.determinism import make_deterministic
 from mnist.environment import pinned_versions
@@ -29,21 +29,16 @@ CLASSES_CSV = Path("metrics/classes.csv")
 CONFUSION_CSV = Path("metrics/confusion.csv")
 PREDICTIONS_CSV = Path("data/predictions.csv")
 MODEL = Path("data/model.safetensors")
-DEPENDENCY_GROUPS = ("numerics", "statistics")
 
 
 def main() -> None:
     with stage("evaluate") as inputs:
         data_params: DataParams = inputs.param("data", DataParams)
-        pinned_versions(*DEPENDENCY_GROUPS)
+        pinned_versions("numerics")
         inputs.files([TRAIN_CSV])
         trained = pd.read_csv(TRAIN_CSV)
         paths = {epoch: CHECKPOINTS / checkpoint_name(epoch) for epoch in trained["epoch"]}
-        raw_files = [
-            *list_training_files(RAW_DATA, data_params.dataset),
-            *list_test_files(RAW_DATA, data_params.dataset),
-        ]
-        inputs.files([*paths.values(), *raw_files])
+        inputs.files([*paths.values(), *list_files(RAW_DATA, data_params.dataset)])
         keep_freed_memory()
         device = make_deterministic(load(next(iter(paths.values())))[1].threads)
         validation = load_training(RAW_DATA, data_params)[1].to(device)
@@ -56,7 +51,7 @@ def main() -> None:
         predictions = predictions_table(predict(best_network, test.images), test.labels.cpu())
 
         inputs.verify_unchanged()
-        pinned_versions(*DEPENDENCY_GROUPS)  # Again: DVC records the pins as they are now.
+        pinned_versions("numerics")  # Again: DVC records the pins as they are now.
         write_json(EVALUATE_JSON, summarize(checkpoints, best_epoch, predictions))
         write_csv(CHECKPOINTS_CSV, checkpoints)
         write_csv(CLASSES_CSV, classes_table(predictions))

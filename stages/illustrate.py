@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mnist.augment import AugmentParams, augment
 from mnist.checkpoint import load
-from mnist.data import DataParams, Examples, list_test_files, list_training_files, load_test, load_training
+from mnist.data import DataParams, Examples, list_files, load_test, load_training
 from mnist.dataset import RAW_DATA
 from mnist.determinism import generator_for
 from mnist.environment import pinned_versions
@@ -41,12 +41,8 @@ def main() -> None:
         recipe_name: str = inputs.param("recipe", str)
         augment_params: AugmentParams | None = inputs.param(f"recipes.{recipe_name}.augment", AugmentParams | None)
         pinned_versions(*DEPENDENCY_GROUPS)
-        raw_files = [
-            *list_training_files(RAW_DATA, data_params.dataset),
-            *list_test_files(RAW_DATA, data_params.dataset),
-        ]
         torch.set_num_threads(1)  # More would share the work out by the number of cores, and so change last bits.
-        inputs.files([MODEL, PREDICTIONS_CSV, *raw_files])
+        inputs.files([MODEL, PREDICTIONS_CSV, *list_files(RAW_DATA, data_params.dataset)])
         training = load_training(RAW_DATA, data_params)[0]
         pictures = {
             "samples.png": draw_samples(training),

@@ -92,7 +92,7 @@ def train(
     """Add to the history the epochs that it lacks; the examples' device is the one to train on.
 
     Raises:
-        UserError: the loss is no longer a finite number.
+        UserError: the loss or a weight is no longer a finite number.
     """
     device = training.labels.device
     torch.manual_seed(derive_seed(recipe.seed, epoch=0, purpose="network"))
@@ -106,8 +106,11 @@ def train(
     progress = Progress("epoch", recipe.epochs, num_done)
     for epoch in range(num_done + 1, recipe.epochs + 1):
         loss = train_epoch(step, network, training, recipe, epoch)
-        if not math.isfinite(loss):
-            raise UserError(f"the loss of epoch {epoch} is {loss}: lower optimizer.learning_rate of the recipe")
+        if not (math.isfinite(loss) and all(value.isfinite().all() for value in network.state_dict().values())):
+            raise UserError(
+                f"the weights are no longer numbers after epoch {epoch}, whose loss was {loss:.4g}: "
+                "lower optimizer.learning_rate of the recipe"
+            )
         score = evaluate(network, validation)
         checkpoint = encode(network, describe(epoch=epoch))
         optimizer_state = encode_tensors(optimizer.state(), history.metadata(checkpoint))

@@ -16,7 +16,9 @@ import torch
 from playwright.sync_api import Browser, sync_playwright
 
 import stages  # noqa: F401
-from tests.project import ROOT, STAGES, Project, create_project
+from mnist.determinism import make_deterministic
+from tests import ROOT
+from tests.project import STAGES, Project, create_project
 from tests.remotes import SERVERS, Server
 from tests.tiny import write_tiny_dataset
 
@@ -41,6 +43,13 @@ def _torch_settings_restored() -> Iterator[None]:
     torch.set_num_threads(num_threads)
     torch.set_deterministic_debug_mode(mode)
     torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def deterministic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch as the stages set it up, with one thread."""
+    monkeypatch.setenv("MNIST_DEVICE", "cpu")
+    make_deterministic(1)
 
 
 @pytest.fixture(scope="session")

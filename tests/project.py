@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
+from tests import ROOT
 from tests.tiny import checksums, write_tiny_dataset
 
-ROOT = Path(__file__).parent.parent
 STAGES = ["download", "train", "evaluate", "illustrate", "report"]
 NUM_EPOCHS = 3
 # Of the person who runs the tests, or of the make that runs them; not of the one who works in the copy.

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import ROOT, Project
+from tests import ROOT
+from tests.project import Project
 
 KINDS = ("folder", "ssh", "s3", "webdav")
 SECONDS_TO_START = 60

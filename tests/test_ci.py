@@ -4,7 +4,8 @@ import re
 
 import yaml
 
-from tests.project import ROOT, Project
+from tests import ROOT
+from tests.project import Project
 from tests.remotes import MAKE
 
 WORKFLOW = ROOT / ".github/workflows/ci.yml"

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import NUM_EPOCHS, ROOT, Project, create_project
+from tests import ROOT
+from tests.project import NUM_EPOCHS, Project, create_project
 
 NUM_LONG_EPOCHS = 40
 WRITES_OF_A_FILE = 3  # open, fsync, rename
@@ -78,6 +79,17 @@ def repro_at_epoch(project: Project, epoch: int) -> Iterator[tuple[subprocess.Po
         process.communicate()
 
 
+def wait_for_torch_to_load(parent_id: int) -> int:
+    """Return the id of the child that has begun to load torch, which takes seconds."""
+    start = time.monotonic()
+    while time.monotonic() - start < 60:
+        for child in Path(f"/proc/{parent_id}/task/{parent_id}/children").read_text().split():
+            if "/libtorch" in Path(f"/proc/{child}/maps").read_text():
+                return int(child)
+        time.sleep(0.005)
+    pytest.fail("no stage began to load torch")
+
+
 def wait_for_end(process_id: int) -> None:
     """Return when the process is gone; fail if that takes too long."""
     start = time.monotonic()
@@ -138,6 +150,19 @@ def test_killed_run_goes_on_and_leaves_no_process(long_template: Project, long_p
     output = long_project.run("dvc", "repro", "evaluate").stdout
     assert "continuing at epoch" in output
     assert trained(long_project) == trained(long_template)
+
+
+def test_stage_that_still_loads_torch_ends_with_dvc(long_project: Project) -> None:
+    lock = long_project.folder / "data/.locks/train"
+    lock.unlink()
+    dvc = subprocess.Popen(["dvc", "repro", "train"], cwd=long_project.folder, env=long_project.environment())
+    try:
+        training = wait_for_torch_to_load(dvc.pid)
+    finally:
+        dvc.kill()
+        dvc.wait()
+    wait_for_end(training)
+    assert not lock.exists(), "it had not come to its work"
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

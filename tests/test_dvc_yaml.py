@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.project import ROOT, STAGES, Project
+from tests import ROOT
+from tests.project import STAGES, Project
 
 PACKAGES = ("mnist", "stages")
 SCRATCH = ("data/.locks", "data/.resume", "data/.raw-", "data/.checkpoints-")

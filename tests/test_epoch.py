@@ -20,6 +20,7 @@ from mnist.schedule import OneCycle
 from mnist.step import LossParams
 from tests.tiny import tiny_images
 
+pytestmark = pytest.mark.usefixtures("deterministic")
 TWO_LAYER = TwoLayerParams(name="two_layer")
 STEM = StemParams(kernel_size=5, stride=2)
 CONV_BLOCKS = ConvBlocksParams(name="conv_blocks", stem=STEM, widths=[[4, 8], [8]], head="flatten")
@@ -40,12 +41,6 @@ Training = tuple[nn.Module, AdamW]
 def tiny_examples(num_examples: int = 300) -> Examples:
     images, labels = tiny_images(num_examples, seed=1)
     return Examples(torch.tensor(images).unsqueeze(1), torch.tensor(labels, dtype=torch.int64))
-
-
-@pytest.fixture(autouse=True)
-def _deterministic(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MNIST_DEVICE", "cpu")
-    make_deterministic(RECIPE.threads)
 
 
 def changed(**values: Any) -> Recipe:

@@ -14,13 +14,8 @@ from mnist.model import NetworkParams, as_input
 from mnist.optimizer import AdamW
 from tests.test_epoch import CONV_BLOCKS, TWO_LAYER, Training, changed, start, state, tiny_examples
 
+pytestmark = pytest.mark.usefixtures("deterministic")
 RECIPE = changed(batch_size=64)  # Of 300 examples, four batches of 64 and a last one of 44.
-
-
-@pytest.fixture(autouse=True)
-def _deterministic(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MNIST_DEVICE", "cpu")
-    make_deterministic(1)
 
 
 def repeat_on_the_cpu(call: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
@@ -40,9 +35,9 @@ def fail(call: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
 
 
 def record_step(training: Training, record: Record = repeat_on_the_cpu) -> RecordedStep:
-    network, optimizer = training
-    tensors = [*network.state_dict().values(), *optimizer.state().values()]
-    return RecordedStep(make_step(network, optimizer, RECIPE), tensors, record)
+    step = make_step(*training, RECIPE, record)
+    assert isinstance(step, RecordedStep)
+    return step
 
 
 def run(step: Step, training: Training, epochs: range = range(1, 3)) -> list[float]:

@@ -14,7 +14,8 @@ from pathlib import Path
 import dvc
 import pytest
 
-from tests.project import ROOT, STAGES, Project, stages_run
+from tests import ROOT
+from tests.project import STAGES, Project, stages_run
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make two users")
 RESULTS = ("data/checkpoints", "data/model.safetensors", "data/optimizer.safetensors", "data/predictions.csv")

@@ -2,7 +2,8 @@
 
 import re
 
-from tests.project import ROOT, Project, stages_run
+from tests import ROOT
+from tests.project import Project, stages_run
 from tests.remotes import MAKE
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from mnist.statistics import calibration_error, wilson_interval
 
@@ -20,6 +21,13 @@ from mnist.statistics import calibration_error, wilson_interval
 )
 def test_interval_has_published_value(num_successes: int, num_trials: int, low: float, high: float) -> None:
     assert wilson_interval(num_successes, num_trials) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize("num_trials", [1, 7, 10_000])
+def test_interval_is_that_of_scipy(num_trials: int) -> None:
+    for num_successes in {0, 1, num_trials // 3, num_trials - 1, num_trials}:
+        expected = binomtest(num_successes, num_trials).proportion_ci(0.95, method="wilson")
+        assert wilson_interval(num_successes, num_trials) == pytest.approx((expected.low, expected.high), abs=1e-15)
 
 
 @pytest.mark.parametrize(("num_successes", "num_trials"), [(0, 7), (3, 7), (9926, 10000)])
