@@ -3,19 +3,35 @@
 import statistics
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bench.clone import Clone, Run, make_empty_pipeline, run
 from bench.report import Row
 
 NOTES_EPOCHS = 50  # What the notes' program trains; it ends at 94.45 %.
-# (recipe, epochs, the mean test accuracy in percent to reach, the target for the time), all fixed beforehand.
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is trained, the mean test accuracy in percent to reach, and the target for the time; fixed beforehand."""
+
+    title: str
+    recipe: str
+    epochs: int
+    accuracy: float
+    limit: str = ""
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+NARROW = {"name": "conv_blocks", "stem": {"kernel_size": 5, "stride": 2}, "widths": [[16, 24], [48]], "head": "flatten"}
 TRAININGS = (
-    ("demo", 1, 94.45, ">= 100x"),
-    ("fast", 1, 99.0, "<= 0.6 epochs"),
-    ("fast", 3, 99.4, "<= 2.2 epochs"),
-    ("fast", 12, 99.5, ""),
+    Training("`demo`, 1 epoch", "demo", 1, 94.45, ">= 100x"),
+    Training("`fast` with 16, 24 - 48 channels, 1 epoch", "fast", 1, 99.0, "<= 0.6 epochs", {"network": NARROW}),
+    Training("`fast`, 3 epochs", "fast", 3, 99.4, "<= 2.2 epochs"),
+    Training("`fast`, 12 epochs", "fast", 12, 99.5),
 )
 NUM_STAGES = 5
 NUM_SEEDS = 5
@@ -81,24 +97,24 @@ def _stages(clone: Clone, num_rounds: int, recipe: str, both_target: str = "") -
 
 def accuracies(clone: Clone, num_rounds: int) -> list[Row]:
     """Time to a mean test accuracy, over `NUM_SEEDS` seeds, however many rounds there are elsewhere."""
-    seconds: dict[tuple[str, int], list[float]] = {}
-    percents: dict[tuple[str, int], list[float]] = {}
+    seconds: dict[str, list[float]] = {training.title: [] for training in TRAININGS}
+    percents: dict[str, list[float]] = {training.title: [] for training in TRAININGS}
     notes = []
     for seed in range(NUM_SEEDS):
-        for recipe, epochs, _, _ in TRAININGS:
-            clone.choose(recipe, epochs=epochs, seed=seed)
-            seconds.setdefault((recipe, epochs), []).append(clone.run(PYTHON, "-m", "stages.train").seconds)
+        for training in TRAININGS:
+            clone.choose(training.recipe, epochs=training.epochs, seed=seed, **training.changes)
+            seconds[training.title].append(clone.run(PYTHON, "-m", "stages.train").seconds)
             clone.run(PYTHON, "-m", "stages.evaluate")
-            percents.setdefault((recipe, epochs), []).append(100 * clone.metrics()["last_test_accuracy"])
+            percents[training.title].append(100 * clone.metrics()["last_test_accuracy"])
         notes.append(notes_epoch(clone))
     rows = []
-    for recipe, epochs, accuracy, limit in TRAININGS:
-        title = f"`{recipe}`, {epochs} {'epoch' if epochs == 1 else 'epochs'}"
-        times, reached = seconds[recipe, epochs], percents[recipe, epochs]
+    for training in TRAININGS:
+        times, reached = seconds[training.title], percents[training.title]
         counterpart = ("an epoch of the notes' program", notes)
-        rows.append(Row(f"{title}: train", times, "s", *counterpart, _epochs(times, notes), limit))
+        rows.append(Row(f"{training.title}: train", times, "s", *counterpart, _epochs(times, notes), training.limit))
         mean = f"mean {statistics.mean(reached):.3f} %"
-        rows.append(Row(f"{title}: test accuracy", reached, "%", ratio=mean, target=f">= {accuracy} %"))
+        target = f">= {training.accuracy} %"
+        rows.append(Row(f"{training.title}: test accuracy", reached, "%", ratio=mean, target=target))
     return rows
 
 

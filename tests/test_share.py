@@ -166,6 +166,16 @@ def test_missing_remote_and_credentials_are_said_in_one_line(trained_template: P
     assert "credentials" in output
 
 
+def test_package_that_a_remote_needs_is_named_in_one_line(trained_template: Project, tmp_path: Path) -> None:
+    project = trained_template.copy(tmp_path / "copy")
+    project.run("dvc", "remote", "add", "--default", "share", "gs://bucket/mnist")
+    for command in ("push", "pull", "status"):
+        assert share(project, Server("folder", tmp_path), command, expected=UNCHECKED) == (
+            "share: remote share needs a package: gs is supported, but requires 'dvc-gs' to be installed; "
+            "for S3, SSH and WebDAV run `pip install -r requirements-remotes.txt`\n"
+        )
+
+
 def test_remote_that_nobody_pushed_to_holds_nothing(project: Project, tmp_path: Path) -> None:
     project.run("dvc", "remote", "add", "--default", "share", str(tmp_path / "unmounted"))
     output = share(project, Server("folder", tmp_path), "pull", expected=UNCHECKED)

@@ -77,9 +77,10 @@ def open_remote(repo: Repo, name: str | None) -> Remote:
         root = repo.cloud.get_remote_odb(name, hash_name="md5-dos2unix").path
     except NoRemoteError:
         raise NotConfigured("no remote is configured: `dvc remote add --default share URL`") from None
-    except RemoteMissingDepsError:
+    except (ImportError, RemoteMissingDepsError) as error:
         raise UserError(
-            f"remote {name} needs a package that is not installed: `pip install -r requirements-remotes.txt`"
+            f"remote {name} needs a package: {error}; "
+            "for S3, SSH and WebDAV run `pip install -r requirements-remotes.txt`"
         ) from None
     except DvcException as error:
         raise Unavailable(f"remote {name} cannot be used: {reason(error)}") from None
