@@ -51,7 +51,7 @@ def list_test_files(raw: Path, dataset: DatasetName) -> list[Path]:
 
 
 def list_files(raw: Path, dataset: DatasetName) -> list[Path]:
-    """Return the paths that both of them read."""
+    """Return the paths that `load_training` and `load_test` read: all four of the data set."""
     return [*list_training_files(raw, dataset), *list_test_files(raw, dataset)]
 
 

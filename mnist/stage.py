@@ -1,4 +1,4 @@
-"""What every stage does around its work: one process at a time, errors in one line, no process left behind."""
+"""What every stage does around its work: one process at a time, errors and interruptions in one line."""
 
 import fcntl
 import os
@@ -20,8 +20,8 @@ INTERRUPTED_STATUS = 130
 def stage(name: str) -> Iterator[Inputs]:
     """Run the body as the stage `name`; it gets the `Inputs` through which it reads.
 
-    A UserError ends the process with status 1 and its message; Ctrl-C and SIGTERM, which the end of the parent process
-    (`dvc`) sends, end it with status 130. A second process for the same stage is refused.
+    A UserError ends the process with status 1 and its message; Ctrl-C and SIGTERM (also sent when `dvc` ends, see
+    stages/__init__.py) end it with status 130. A second process for the same stage is refused.
     """
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)

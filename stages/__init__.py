@@ -9,7 +9,9 @@ import mnist  # noqa: F401  (before any stage imports torch: this fixes the CPU 
 # Until a stage handles it, Ctrl-C ends the process at once, also while torch loads, and without a traceback.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-# Linux sends SIGTERM when the parent ends: a killed `dvc` would otherwise leave its stage running.
+SET_PARENT_DEATH_SIGNAL = 1  # of Linux' prctl
+
+# The end of the parent (exactly: of the thread that started this process) sends SIGTERM: a killed `dvc` would otherwise
+# leave its stage running.
 if sys.platform == "linux":
-    SET_PARENT_DEATH_SIGNAL = 1
     ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)

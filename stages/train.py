@@ -108,7 +108,7 @@ def train(
         loss = train_epoch(step, network, training, recipe, epoch)
         if not (math.isfinite(loss) and all(value.isfinite().all() for value in network.state_dict().values())):
             raise UserError(
-                f"the weights are no longer numbers after epoch {epoch}, whose loss was {loss:.4g}: "
+                f"the weights grew beyond all bounds in epoch {epoch}, whose loss is {loss:.4g}: "
                 "lower optimizer.learning_rate of the recipe"
             )
         score = evaluate(network, validation)

@@ -2,6 +2,7 @@
 
 import mnist  # isort: skip  # noqa: F401  (before torch, for the CPU profile)
 
+import ctypes
 import itertools
 import os
 import shutil
@@ -15,15 +16,18 @@ import pytest
 import torch
 from playwright.sync_api import Browser, sync_playwright
 
-import stages  # noqa: F401
 from mnist.determinism import make_deterministic
+from stages import SET_PARENT_DEATH_SIGNAL
 from tests import ROOT
 from tests.project import STAGES, Project, create_project
 from tests.remotes import SERVERS, Server
 from tests.tiny import write_tiny_dataset
 
-# Importing `stages` lets Ctrl-C end the process at once; in the test run it interrupts the test, as ever.
+# Importing `stages` lets Ctrl-C, and the end of the parent, end the process at once. The tests are no stage: Ctrl-C
+# interrupts them, as ever, and they take down their servers.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, 0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -84,8 +84,9 @@ def wait_for_torch_to_load(parent_id: int) -> int:
     start = time.monotonic()
     while time.monotonic() - start < 60:
         for child in Path(f"/proc/{parent_id}/task/{parent_id}/children").read_text().split():
-            if "/libtorch" in Path(f"/proc/{child}/maps").read_text():
-                return int(child)
+            with suppress(FileNotFoundError, ProcessLookupError):  # It may be the stage before, that just ended.
+                if "/libtorch" in Path(f"/proc/{child}/maps").read_text():
+                    return int(child)
         time.sleep(0.005)
     pytest.fail("no stage began to load torch")
 

@@ -9,14 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import s3fs
 import yaml
+from dvc.repo import Repo
+from dvc_objects.fs.errors import RemoteMissingDepsError
 
+from mnist.errors import UserError
 from tests.project import NUM_EPOCHS, STAGES, Project, stages_run
 from tests.remotes import KEY, SECRET, SERVERS, Server, clone, share
+from tools.remote import open_remote
 
 CORRUPTED, MISSING, UNCHECKED = 1, 2, 4
 BYTES_BEFORE_THE_END = 300_000
@@ -174,6 +179,15 @@ def test_package_that_a_remote_needs_is_named_in_one_line(trained_template: Proj
             "share: remote share needs a package: gs is supported, but requires 'dvc-gs' to be installed; "
             "for S3, SSH and WebDAV run `pip install -r requirements-remotes.txt`\n"
         )
+
+
+def test_package_that_a_plugin_needs_is_named() -> None:
+    def get_remote_odb(name: str) -> None:
+        raise RemoteMissingDepsError(cast(Any, None), "s3", "s3://bucket", ["s3fs", "boto3"])
+
+    repo = SimpleNamespace(config={"core": {}}, cloud=SimpleNamespace(get_remote_odb=get_remote_odb))
+    with pytest.raises(UserError, match="remote share needs a package: s3fs, boto3; for S3"):
+        open_remote(cast(Repo, repo), "share")
 
 
 def test_remote_that_nobody_pushed_to_holds_nothing(project: Project, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A training that came to nothing ends with one clear error, and keeps no epoch of it."""
+"""A training that diverges ends with one clear error, and keeps the epochs before."""
 
 from functools import partial
 from pathlib import Path
@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-import stages.train as module
 from mnist.checkpoint import Description
 from mnist.data import DataParams
 from mnist.errors import UserError
 from mnist.resume import History
+from stages import train
 from tests.test_epoch import RECIPE, TWO_LAYER, tiny_examples
 
 pytestmark = pytest.mark.usefixtures("deterministic")
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("deterministic")
         pytest.param(2.0, float("-inf"), id="infinite-weight"),
     ],
 )
-def test_numbers_that_are_none_end_the_training(
+def test_loss_or_weight_that_is_not_finite_ends_the_training(
     loss: float, weight: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def train_epoch(step: object, network: nn.Module, examples: object, recipe: object, epoch: int) -> float:
@@ -36,11 +36,11 @@ def test_numbers_that_are_none_end_the_training(
             next(network.parameters()).view(-1)[3] = weight
         return loss
 
-    monkeypatch.setattr(module, "train_epoch", train_epoch)
+    monkeypatch.setattr(train, "train_epoch", train_epoch)
     examples = tiny_examples(20)
     data = DataParams(dataset="mnist", validation_size=20, split_seed=0)
     describe = partial(Description, network=TWO_LAYER, threads=1, training={}, data=data, environment={})
     history = History({}, tmp_path)
-    with pytest.raises(UserError, match=r"after epoch 2, whose loss was .*: lower optimizer\.learning_rate"):
-        module.train(history, RECIPE, examples, examples, describe)
+    with pytest.raises(UserError, match=r"in epoch 2, whose loss is .*: lower optimizer\.learning_rate"):
+        train.train(history, RECIPE, examples, examples, describe)
     assert [record.epoch for record in history.records] == [1]

@@ -78,8 +78,9 @@ def open_remote(repo: Repo, name: str | None) -> Remote:
     except NoRemoteError:
         raise NotConfigured("no remote is configured: `dvc remote add --default share URL`") from None
     except (ImportError, RemoteMissingDepsError) as error:
+        missing = ", ".join(error.missing_deps) if isinstance(error, RemoteMissingDepsError) else error
         raise UserError(
-            f"remote {name} needs a package: {error}; "
+            f"remote {name} needs a package: {missing}; "
             "for S3, SSH and WebDAV run `pip install -r requirements-remotes.txt`"
         ) from None
     except DvcException as error:
