@@ -57,7 +57,7 @@ def state(training: Training) -> bytes:
     """All weights, buffers and moments."""
     network, optimizer = training
     tensors = [*network.state_dict().values(), *optimizer.state().values()]
-    return b"".join(tensor.numpy().tobytes() for tensor in tensors)
+    return b"".join(tensor.cpu().numpy().tobytes() for tensor in tensors)
 
 
 def train_epoch(training: Training, examples: Examples, recipe: Recipe, epoch: int) -> float:
