@@ -42,8 +42,12 @@ class Clone:
         self._params: dict[str, Any] = yaml.safe_load((folder / "params.yaml").read_text())
 
     def choose(self, recipe: str, **values: Any) -> None:
-        """Choose a recipe and change its values (`epochs` with the schedule's horizon); forget what was trained."""
-        chosen = self._params["recipes"][recipe] | values
+        """Choose a recipe and change its values (`epochs` with the schedule's horizon); forget what was trained.
+
+        Of a `network`, only the keys that are given change.
+        """
+        before = self._params["recipes"][recipe]
+        chosen = before | values | {"network": before["network"] | values.get("network", {})}
         if "epochs" in values and "epochs" in chosen["schedule"]:
             chosen["schedule"] = chosen["schedule"] | {"epochs": values["epochs"]}
         params = self._params | {"recipe": recipe, "recipes": self._params["recipes"] | {recipe: chosen}}

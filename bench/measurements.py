@@ -29,7 +29,7 @@ class Training:
     changes: dict[str, Any] = field(default_factory=dict)
 
 
-NARROW = {"name": "conv_blocks", "stem": {"kernel_size": 5, "stride": 2}, "widths": [[16, 24], [48]], "head": "flatten"}
+NARROW = {"widths": [[16, 24], [48]]}
 TRAININGS = (
     Training("`demo`, 1 epoch", "demo", 1, 94.45, ">= 100x"),
     Training("`fast` with 16, 24 - pool - 48 channels, 1 epoch", "fast", 1, 99.0, "<= 0.6 epochs", {"network": NARROW}),
