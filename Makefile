@@ -29,9 +29,9 @@ demo: .venv/.installed-demo  ## draw a digit in the browser and see what the net
 	@python -m tools.demo
 
 .PHONY: unchanged
-unchanged: restore  ## fail if this commit's dvc.lock is not what its pipeline gives
+unchanged: restore  ## fail if this commit's dvc.lock and metrics are not what its pipeline gives
 	dvc repro
-	git diff --exit-code HEAD -- dvc.lock
+	git diff --exit-code HEAD -- dvc.lock metrics
 
 .PHONY: metrics
 metrics: install  ## print the metrics as a table in Markdown
@@ -61,7 +61,7 @@ format: .venv/.installed-dev  ## rewrite the code as lint wants it
 	ruff check --fix
 
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet --universal --generate-hashes --no-annotate
-PIPELINE := pyproject.toml --group numerics --group pictures --group report
+PIPELINE := pyproject.toml --group records --group numerics --group pictures --group report
 
 .PHONY: lock
 lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from pyproject.toml

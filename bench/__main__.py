@@ -1,4 +1,4 @@
-"""Measures the pipeline: `python -m bench [--quick]` prints a table and writes it to bench/results.md.
+"""Measures the pipeline: `python -m bench` prints a table and writes it to bench/results.md; `--quick` only prints.
 
 Everything runs in a clone of the last commit, one process at a time, and what is compared is run in turns: machines
 are shared and noisy, so a ratio of two things measured side by side says more than either time. Run it with nothing
@@ -32,7 +32,8 @@ def main() -> None:
     # The notes' program takes as many threads as there are cores, ours as many as the recipe says.
     text = f"Measured with `make bench{' QUICK=1' if quick else ''}` on {conditions()}.\n\n{markdown(rows)}\n"
     print(text)
-    RESULTS.write_text(f"# Measurements\n\n{text}", encoding="utf-8")
+    if not quick:
+        RESULTS.write_text(f"# Measurements\n\n{text}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ class Clone:
             sys.exit(f"bench: {RAW_DATA / FOLDERS['mnist']} is missing: run `dvc repro download`")
         subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, folder], check=True)
         shutil.copytree(ROOT / "data/raw", folder / "data/raw")
+        run(folder, "dvc", "commit", "--force", "download")  # Else DVC would fetch the data again.
         self._params: dict[str, Any] = yaml.safe_load((folder / "params.yaml").read_text())
 
     def choose(self, recipe: str, **values: Any) -> None:

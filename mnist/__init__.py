@@ -25,3 +25,6 @@ if "torch" in sys.modules and any(os.environ.get(name) != value for name, value 
     raise ImportError("import mnist before torch: the CPU profile that makes results exact is read when torch loads")
 
 os.environ.update(CPU_PROFILE)
+# A batch system may set these. Where OpenMP then gives fewer threads than the recipe asks for, torch waits for ever.
+for name in ("OMP_THREAD_LIMIT", "OMP_DYNAMIC", "OMP_MAX_ACTIVE_LEVELS"):
+    os.environ.pop(name, None)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-from pydantic import ValidationError
+import torch
+from pydantic import Field
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
@@ -27,7 +28,7 @@ class Description(Section):
 
     epoch: int
     network: NetworkParams
-    threads: int
+    threads: int = Field(ge=1, le=64)
     training: dict[str, Any]
     data: DataParams
     environment: dict[str, str]
@@ -61,6 +62,8 @@ def load(path: Path, sha256: str | None = None) -> tuple[nn.Module, Description]
         content = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run `dvc repro`, or fetch it with `dvc pull`") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
     if sha256 is not None and (actual := hashlib.sha256(content).hexdigest()) != sha256:
         raise UserError(
             f"{path} is damaged: its sha256 is {actual}, recorded is {sha256}; remove it and `dvc checkout --force`, "
@@ -69,12 +72,24 @@ def load(path: Path, sha256: str | None = None) -> tuple[nn.Module, Description]
     try:
         tensors = decode_tensors(content)
         description = Description.model_validate_json(_metadata(content)[METADATA_KEY])
+        _check_tensors(tensors, description.network)
         network = build_network(description.network)
         network.load_state_dict(tensors)
-    except (SafetensorError, KeyError, TypeError, ValidationError, RuntimeError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
         raise UserError(f"{path} is not a checkpoint of this project: {reason}") from None
     return network, description
+
+
+def _check_tensors(tensors: dict[str, Tensor], params: NetworkParams) -> None:
+    """Raise ValueError if these are not finite weights of the network; before memory is taken for it."""
+    with torch.device("meta"):
+        expected = {name: value.shape for name, value in build_network(params).state_dict().items()}
+    if (shapes := {name: value.shape for name, value in tensors.items()}) != expected:
+        names = sorted(name for name in shapes.keys() | expected.keys() if shapes.get(name) != expected.get(name))
+        raise ValueError(f"{names[0]} is not that of its network")
+    if wrong := [name for name, value in tensors.items() if not value.isfinite().all()]:
+        raise ValueError(f"{wrong[0]} is not finite")
 
 
 def _metadata(content: bytes) -> dict[str, str]:

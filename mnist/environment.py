@@ -1,5 +1,6 @@
 """The library versions that can change a result's bits: pinned in pyproject.toml, by group, and here checked."""
 
+import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,13 +13,19 @@ PROJECT_FILE = Path("pyproject.toml")
 def pinned_versions(*groups: str) -> dict[str, str]:
     """Return the version of each package of the dependency groups.
 
-    dvc.yaml lists a stage's groups among its params, so the stage must not run with anything else.
+    dvc.yaml lists a stage's groups among its params, so the stage must not run with anything else. Each group raises
+    the audit event `mnist.pinned_versions`: a test compares what a stage checks with what dvc.yaml lists.
 
     Raises:
-        UserError: another version than the pinned one is installed, or none.
+        UserError: another version than the pinned one is installed, or none; or a group leaves one open.
     """
+    for group in groups:
+        sys.audit("mnist.pinned_versions", group)
     group_pins = tomllib.loads(PROJECT_FILE.read_text(encoding="utf-8"))["dependency-groups"]
-    pinned = dict(pin.split("==") for group in groups for pin in group_pins[group])
+    pins = [pin for group in groups for pin in group_pins[group]]
+    if loose := [pin for pin in pins if pin.count("==") != 1]:
+        raise UserError(f"{PROJECT_FILE} has {loose[0]!r} in {', '.join(groups)}: pin one version, name==version")
+    pinned = dict(pin.split("==") for pin in pins)
     for package, expected in pinned.items():
         try:
             installed = version(package)

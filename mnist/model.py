@@ -41,7 +41,7 @@ class ConvBlocksParams(Section):
 
     name: Literal["conv_blocks"]
     stem: StemParams
-    widths: list[Annotated[list[Width], Field(min_length=1)]] = Field(min_length=1, max_length=4)
+    widths: list[Annotated[list[Width], Field(min_length=1, max_length=16)]] = Field(min_length=1, max_length=4)
     head: Literal["flatten", "average"]
 
     @model_validator(mode="after")

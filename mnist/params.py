@@ -37,29 +37,31 @@ def read_param(key: str, expected: Any) -> Any:
     try:
         return TypeAdapter(expected).validate_python(value)
     except ValidationError as error:
-        raise UserError("\n".join(_describe(key, value, problem) for problem in error.errors())) from None
+        problems = [_describe(key, value, problem, expected) for problem in error.errors()]
+        raise UserError("\n".join(problems)) from None
 
 
 def _value_at(key: str) -> Any:
-    """The raw value, if YAML 1.1 (PyYAML) and YAML 1.2 (DVC) read the same one."""
+    """The raw value as DVC reads it (YAML 1.2), if YAML 1.1 (PyYAML) means the same one."""
     try:
         text = PARAMS_FILE.read_text(encoding="utf-8")
         document = yaml.safe_load(text)
         document_of_dvc = YAML(typ="safe").load(text)
     except FileNotFoundError:
         raise UserError(f"{PARAMS_FILE} is missing: restore it with `git checkout {PARAMS_FILE}`") from None
-    except (yaml.YAMLError, YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a date that there is not.
+    # Not only what YAML names: a text that is no UTF-8, a date that there is not, an alias of itself.
+    except (yaml.YAMLError, YAMLError, ValueError, AttributeError, LookupError, RecursionError) as error:
         reason = " ".join(str(error).split("To suppress this check")[0].split())
         raise UserError(f"{PARAMS_FILE} is not valid YAML: {reason}") from None
     path = ""
     for part in key.split("."):
         path = f"{path}.{part}" if path else part
-        if not isinstance(document, dict) or part not in document:
+        if not isinstance(document, dict) or part not in document or part not in document_of_dvc:
             there = f"the keys {', '.join(map(str, document))}" if isinstance(document, dict) else repr(document)
             raise UserError(f"{PARAMS_FILE}: {path} is missing; in its place there is {there}")
         document, document_of_dvc = document[part], document_of_dvc[part]
     _refuse_ambiguity(key, document, document_of_dvc)
-    return document
+    return document_of_dvc
 
 
 def _refuse_ambiguity(key: str, value: Any, value_of_dvc: Any) -> None:
@@ -69,6 +71,8 @@ def _refuse_ambiguity(key: str, value: Any, value_of_dvc: Any) -> None:
     elif isinstance(value, list) and isinstance(value_of_dvc, list) and len(value) == len(value_of_dvc):
         for index, pair in enumerate(zip(value, value_of_dvc, strict=True)):
             _refuse_ambiguity(f"{key}.{index}", *pair)
+    elif isinstance(value_of_dvc, float) and value == repr(value_of_dvc):
+        pass  # 5e-05: a text to YAML 1.1, but what `dvc exp run -S` makes of 0.00005.
     elif type(value) is not type(value_of_dvc) or repr(value) != repr(value_of_dvc):
         raise UserError(
             f"{PARAMS_FILE}: {key} is read as {value!r} by YAML 1.1 and as {value_of_dvc!r} by YAML 1.2, which DVC "
@@ -76,7 +80,7 @@ def _refuse_ambiguity(key: str, value: Any, value_of_dvc: Any) -> None:
         )
 
 
-def _describe(key: str, value: Any, problem: Any) -> str:
+def _describe(key: str, value: Any, problem: Any, expected: Any) -> str:
     """One line for one problem that pydantic found in `value`: file, key, value, what is allowed."""
     path = [key]
     for part in problem["loc"]:
@@ -96,5 +100,27 @@ def _describe(key: str, value: Any, problem: Any) -> str:
     if problem["type"] == "union_tag_invalid":
         return f"{name}.name is {problem['ctx']['tag']!r}; expected {problem['ctx']['expected_tags']}"
     if problem["type"] == "extra_forbidden":
-        return f"{name} is not a known key; remove it or correct its spelling"
+        known = ", ".join(_known_keys(expected, problem["loc"][:-1]))
+        return f"{name} (here {problem['input']!r}) is not a known key; remove it, or take one of {known}"
     return f"{name} is {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _known_keys(expected: Any, location: tuple[int | str, ...]) -> list[str]:
+    """The keys of the section at a location of pydantic's, inside the type `expected`."""
+    schema = TypeAdapter(expected).json_schema()
+
+    def sections(node: dict[str, Any]) -> list[dict[str, Any]]:
+        """What a node stands for: itself, or the section that it refers to, or the members of a union."""
+        if "$ref" in node:
+            return sections(schema["$defs"][node["$ref"].split("/")[-1]])
+        members = node.get("oneOf", node.get("anyOf"))
+        return [section for member in members for section in sections(member)] if members else [node]
+
+    found = sections(schema)
+    for part in location:
+        inner = [section["properties"][part] for section in found if part in section.get("properties", {})]
+        if inner:
+            found = [section for node in inner for section in sections(node)]
+        else:  # The location names the member of a union, by the model's name or by its `name`.
+            found = [s for s in found if part in (s.get("title"), s.get("properties", {}).get("name", {}).get("const"))]
+    return [key for section in found for key in section.get("properties", {})]

@@ -93,15 +93,27 @@ class History:
 
 def _read(folder: Path) -> tuple[list[EpochRecord], list[int]]:
     """The epochs that are whole, from the first on without a gap, and the numbers of those behind the gap."""
-    try:
-        lines = (folder / MANIFEST).read_text(encoding="utf-8").splitlines()
-        records = [EpochRecord(**json.loads(line)) for line in lines]
-    except (FileNotFoundError, ValueError, TypeError):
-        return [], []
-    for index, record in enumerate(records):
-        if not _has(folder / checkpoint_name(record.epoch), record.checkpoint_sha256):
-            return records[:index], [record.epoch for record in records[index:]]
+    path = folder / MANIFEST
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    records: list[EpochRecord] = []
+    for epoch, line in enumerate(lines, start=1):
+        record = _parse(line)
+        if (
+            record is None
+            or record.epoch != epoch
+            or not _has(folder / checkpoint_name(epoch), record.checkpoint_sha256)
+        ):
+            return records, list(range(epoch, len(lines) + 1))
+        records.append(record)
     return records, []
+
+
+def _parse(line: bytes) -> EpochRecord | None:
+    """A line of the manifest; None if it is none."""
+    try:
+        return EpochRecord(**json.loads(line))
+    except (ValueError, TypeError):
+        return None
 
 
 def _has(path: Path, sha256: str) -> bool:
@@ -113,7 +125,10 @@ def _explain_new(inputs: dict[str, Any], root: Path) -> str:
     others = sorted(root.glob(f"*/{INPUTS}"), key=lambda path: _last_use(path.parent))
     if not others:
         return "nothing was trained here before"
-    before = json.loads(others[-1].read_text(encoding="utf-8"))
+    try:
+        before = dict(json.loads(others[-1].read_bytes()))
+    except (ValueError, TypeError):
+        return f"{others[-1]} cannot be read, so what changed since the last training is not known"
     changed = sorted(name for name in before.keys() | inputs.keys() if before.get(name) != inputs.get(name))
     more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
     return f"changed since the last training: {', '.join(changed[:3])}{more}"

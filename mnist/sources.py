@@ -45,7 +45,7 @@ def fetch(dataset: DatasetName) -> Files:
         UserError: no source could give them; the message says why for each one tried.
     """
     if folder := os.environ.get("MNIST_DIR"):
-        return _from_folder(dataset, Path(folder))
+        return _announced(f"MNIST_DIR={folder}", _from_folder(dataset, Path(folder)))
     sources: list[tuple[str, Callable[[], Files]]] = [
         (mirror, partial(_from_mirror, dataset, mirror)) for mirror in MIRRORS[dataset]
     ]
@@ -54,15 +54,22 @@ def fetch(dataset: DatasetName) -> Files:
     failures = []
     for name, source in sources:
         try:
-            return source()
+            return _announced(name, source())
         except (UserError, OSError, subprocess.SubprocessError, tarfile.TarError, EOFError) as error:
             failures.append(f"{name}: {_reason(error)}")
             print(f"no data from {failures[-1]}", flush=True)
     tried = "".join(f"\n  - {failure}" for failure in failures)
+    plain_is_known = (FOLDERS[dataset] / FILES[0]).as_posix() in _read_checksums()
+    form = "plain or .gz" if plain_is_known else "as .gz, whose md5 are known"
     raise UserError(
         f"could not get {dataset} from anywhere:{tried}\n"
-        f"connect this machine, or set MNIST_DIR to a folder that holds {', '.join(FILES)} (plain or .gz)"
+        f"connect this machine, or set MNIST_DIR to a folder that holds {', '.join(FILES)} ({form})"
     )
+
+
+def _announced(source: str, files: Files) -> Files:
+    print(f"data from {source}: {len(files)} files, each with the right md5", flush=True)
+    return files
 
 
 def _reason(error: BaseException) -> str:
@@ -87,8 +94,14 @@ def _genuine(dataset: DatasetName, name: str, content: bytes, origin: str) -> by
 
 def _read_checksums() -> dict[str, str]:
     """The md5 by path below data/raw, from a file in the format of md5sum."""
-    lines = CHECKSUMS_FILE.read_text(encoding="utf-8").splitlines()
-    return {path: md5 for md5, path in (line.split() for line in lines)}
+    checksums = {}
+    for number, line in enumerate(CHECKSUMS_FILE.read_text(encoding="utf-8").splitlines(), start=1):
+        match line.split():
+            case [md5, path]:
+                checksums[path] = md5
+            case [_, *_]:
+                raise UserError(f"{CHECKSUMS_FILE}, line {number} is {line!r}; expected an md5 and a path")
+    return checksums
 
 
 def _from_folder(dataset: DatasetName, folder: Path) -> Files:

@@ -20,8 +20,8 @@ INTERRUPTED_STATUS = 130
 def stage(name: str) -> Iterator[Inputs]:
     """Run the body as the stage `name`; it gets the `Inputs` through which it reads.
 
-    A UserError ends the process with status 1 and its message; Ctrl-C and SIGTERM (also sent when `dvc` ends, see
-    stages/__init__.py) end it with status 130. A second process for the same stage is refused.
+    A UserError or OSError ends the process with status 1 and its message; Ctrl-C and SIGTERM (also sent when `dvc`
+    ends, see stages/__init__.py) end it with status 130. A second process for the same stage is refused.
     """
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -30,6 +30,8 @@ def stage(name: str) -> Iterator[Inputs]:
             yield Inputs()
     except UserError as error:
         sys.exit(f"{name}: {error}")
+    except OSError as error:  # A full disk, or a file that may not be read or written.
+        sys.exit(f"{name}: {error}: put that right, and run `dvc repro` again")
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED_STATUS)

@@ -14,6 +14,7 @@ from mnist.data import DataParams, Examples, list_files, load_test, load_trainin
 from mnist.dataset import RAW_DATA
 from mnist.determinism import make_deterministic
 from mnist.environment import pinned_versions
+from mnist.errors import UserError
 from mnist.files import write_file
 from mnist.inference import evaluate, predict
 from mnist.memory import keep_freed_memory
@@ -29,14 +30,15 @@ CLASSES_CSV = Path("metrics/classes.csv")
 CONFUSION_CSV = Path("metrics/confusion.csv")
 PREDICTIONS_CSV = Path("data/predictions.csv")
 MODEL = Path("data/model.safetensors")
+DEPENDENCY_GROUPS = ("records", "numerics")
 
 
 def main() -> None:
     with stage("evaluate") as inputs:
         data_params: DataParams = inputs.param("data", DataParams)
-        pinned_versions("numerics")
+        pinned_versions(*DEPENDENCY_GROUPS)
         inputs.files([TRAIN_CSV])
-        trained = pd.read_csv(TRAIN_CSV)
+        trained = read_trained()
         paths = {epoch: CHECKPOINTS / checkpoint_name(epoch) for epoch in trained["epoch"]}
         inputs.files([*paths.values(), *list_files(RAW_DATA, data_params.dataset)])
         keep_freed_memory()
@@ -51,13 +53,28 @@ def main() -> None:
         predictions = predictions_table(predict(best_network, test.images), test.labels.cpu())
 
         inputs.verify_unchanged()
-        pinned_versions("numerics")  # Again: DVC records the pins as they are now.
+        pinned_versions(*DEPENDENCY_GROUPS)  # Again: DVC records the pins as they are now.
         write_json(EVALUATE_JSON, summarize(checkpoints, best_epoch, predictions))
         write_csv(CHECKPOINTS_CSV, checkpoints)
         write_csv(CLASSES_CSV, classes_table(predictions))
         write_csv(CONFUSION_CSV, confusion_table(predictions))
         write_csv(PREDICTIONS_CSV, predictions)
         write_file(MODEL, paths[best_epoch].read_bytes())
+
+
+def read_trained() -> pd.DataFrame:
+    """Return what train says of its epochs: a row for each, with epoch and sha256.
+
+    Raises:
+        UserError: metrics/train.csv is no such table.
+    """
+    try:
+        trained = pd.read_csv(TRAIN_CSV)[["epoch", "sha256"]].astype({"epoch": int})
+    except (KeyError, ValueError):
+        trained = pd.DataFrame()
+    if trained.empty:
+        raise UserError(f"{TRAIN_CSV} is no table of epochs: `git checkout HEAD {TRAIN_CSV}` restores it")
+    return trained
 
 
 def score_checkpoints(

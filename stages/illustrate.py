@@ -32,7 +32,7 @@ NUM_PER_CLASS = 4
 NUM_AUGMENTED, NUM_COPIES = 4, 7
 NUM_MISTAKES, NUM_MISTAKE_COLUMNS = 30, 5
 NUM_FILTER_COLUMNS = 8
-DEPENDENCY_GROUPS = ("numerics", "pictures")
+DEPENDENCY_GROUPS = ("records", "numerics", "pictures")
 
 
 def main() -> None:
@@ -57,10 +57,14 @@ def main() -> None:
 
 
 def draw_samples(training: Examples) -> bytes:
-    """Draw the first training images of each class, a column per class."""
-    columns = [(training.labels == label).nonzero().flatten()[:NUM_PER_CLASS].tolist() for label in range(NUM_CLASSES)]
-    indices = [column[row] for row in range(NUM_PER_CLASS) for column in columns if row < len(column)]
-    return draw_images(_pixels(training.images[indices]), [f"{training.labels[i]}" for i in indices], NUM_CLASSES)
+    """Draw the first training images of each class, a column per class; what a class lacks stays empty."""
+    shown = torch.zeros(NUM_PER_CLASS, NUM_CLASSES, *training.images.shape[1:], dtype=torch.uint8)
+    titles = [[""] * NUM_CLASSES for _ in range(NUM_PER_CLASS)]
+    for label in range(NUM_CLASSES):
+        for row, image in enumerate(training.images[training.labels == label][:NUM_PER_CLASS]):
+            shown[row, label] = image
+            titles[row][label] = str(label)
+    return draw_images(_pixels(shown.flatten(0, 1)), [title for row in titles for title in row], NUM_CLASSES)
 
 
 def draw_augmented(training: Examples, params: AugmentParams | None) -> bytes:

@@ -1,7 +1,7 @@
 """Writes one page that shows the results and opens anywhere: no network, no other file.
 
-Reads params.yaml (recipe and its values), pyproject.toml (the pinned versions), the template beside this file, and in
-metrics evaluate.json, environment.json, train.csv, checkpoints.csv, classes.csv, confusion.csv and the pictures;
+Reads params.yaml (recipe and its values, data), pyproject.toml (the pinned versions), the template beside this file,
+and in metrics evaluate.json, environment.json, train.csv, checkpoints.csv, classes.csv, confusion.csv and the pictures;
 writes metrics/report.html.
 """
 
@@ -27,6 +27,7 @@ TRAIN_CSV, CHECKPOINTS_CSV = METRICS / "train.csv", METRICS / "checkpoints.csv"
 CLASSES_CSV, CONFUSION_CSV = METRICS / "classes.csv", METRICS / "confusion.csv"
 TEMPLATE = Path("stages/report.html.jinja")
 REPORT = METRICS / "report.html"
+DEPENDENCY_GROUPS = ("records", "report")
 # What each picture shows; also its alternative text.
 PICTURES = {
     "mistakes": "The mistakes of which it was most sure: label, prediction, confidence",
@@ -40,7 +41,8 @@ def main() -> None:
     with stage("report") as inputs:
         recipe_name: str = inputs.param("recipe", str)
         recipe: dict[str, Any] = inputs.param(f"recipes.{recipe_name}", dict[str, Any])
-        pinned_versions("report")
+        data: dict[str, Any] = inputs.param("data", dict[str, Any])
+        pinned_versions(*DEPENDENCY_GROUPS)
         pictures = {name: METRICS / f"{name}.png" for name in PICTURES}
         results = [EVALUATE_JSON, ENVIRONMENT_JSON, TRAIN_CSV, CHECKPOINTS_CSV, CLASSES_CSV, CONFUSION_CSV]
         inputs.files([TEMPLATE, *results, *pictures.values()])
@@ -54,6 +56,7 @@ def main() -> None:
         page = render(
             recipe_name=recipe_name,
             recipe=flatten(recipe),
+            data=data,
             environment=json.loads(ENVIRONMENT_JSON.read_text(encoding="utf-8")),
             metrics=metrics,
             num_test=int(confusion_counts["count"].sum()),
@@ -69,7 +72,7 @@ def main() -> None:
             vega=Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")),
         )
         inputs.verify_unchanged()
-        pinned_versions("report")  # Again: DVC records the pins as they are now.
+        pinned_versions(*DEPENDENCY_GROUPS)  # Again: DVC records the pins as they are now.
         write_file(REPORT, page.encode())
 
 

@@ -45,7 +45,7 @@ def main() -> None:
         device = make_deterministic(recipe.threads)
         environment = {"device": describe_device(device)} | pinned_versions("numerics")
 
-        history = History(inputs.values(without=frozenset({"epochs"})) | environment)
+        history = History(inputs.values(without=frozenset({"epochs"})) | environment | pinned_versions("records"))
         announce(history, recipe.epochs)
         if history.resumable(recipe.epochs) < recipe.epochs:
             training, validation = (part.to(device) for part in load_training(RAW_DATA, data_params))
@@ -61,7 +61,7 @@ def main() -> None:
             train(history, recipe, training, validation, describe)
 
         inputs.verify_unchanged()
-        pinned_versions("numerics")  # Again: DVC records the pins as they are now.
+        pinned_versions("records", "numerics")  # Again: DVC records the pins as they are now.
         publish(history, recipe.epochs)
         write_json(ENVIRONMENT_JSON, environment | {"threads": recipe.threads})
         history.remove_old()

@@ -1,6 +1,6 @@
 """What tests share: tiny data in MNIST's format, and a copy of the project that learns it in seconds."""
 
-import mnist  # isort: skip  # noqa: F401  (before torch, for the CPU profile)
+import tools  # isort: skip  # noqa: F401  (before torch, for the CPU profile)
 
 import ctypes
 import itertools
@@ -23,8 +23,8 @@ from tests.project import STAGES, Project, create_project
 from tests.remotes import SERVERS, Server
 from tests.tiny import write_tiny_dataset
 
-# Importing `stages` lets Ctrl-C, and the end of the parent, end the process at once. The tests are no stage: Ctrl-C
-# interrupts them, as ever, and they take down their servers.
+# Importing `stages` or `tools` lets Ctrl-C, and `stages` the end of the parent, end the process at once. The tests are
+# neither: Ctrl-C interrupts them, as ever, and they take down their servers.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, 0)

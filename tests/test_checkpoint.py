@@ -5,15 +5,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import safetensors.torch
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from mnist.checkpoint import METADATA_KEY, Description, encode, load
+from mnist.checkpoint import METADATA_KEY, Description, encode, encode_tensors, load
 from mnist.data import DataParams
 from mnist.errors import UserError
 from mnist.model import ConvBlocksParams, NetworkParams, StemParams, TwoLayerParams, build_network
@@ -22,6 +23,9 @@ from tests import ROOT
 TWO_LAYER = TwoLayerParams(name="two_layer")
 STEM = StemParams(kernel_size=5, stride=2)
 CONV_BLOCKS = ConvBlocksParams(name="conv_blocks", stem=STEM, widths=[[4, 8], [8]], head="flatten")
+
+# Gigabytes, were they taken before the weights are looked at.
+LARGEST = ConvBlocksParams(name="conv_blocks", stem=STEM, widths=[[1024] * 16] * 3, head="flatten")
 
 
 def describe(network: NetworkParams = TWO_LAYER) -> Description:
@@ -121,6 +125,36 @@ def test_flipped_bit_is_noticed(position: int, path: Path) -> None:
         load(path, recorded)
     assert str(raised.value).startswith(f"{path} is damaged: its sha256 is {actual}, recorded is {recorded}")
     assert "dvc" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda tensors, values: tensors["norm.weight"].fill_(torch.nan), "norm.weight is not finite"),
+        (lambda tensors, values: tensors.pop("norm.weight"), "norm.weight is not that of its network"),
+        (lambda tensors, values: values.update(threads=0), "threads"),
+        (lambda tensors, values: values.update(threads=2**40), "threads"),
+        (
+            lambda tensors, values: values.update(network=LARGEST.model_dump()),
+            "0.weight is not that of its network",
+        ),
+    ],
+)
+def test_content_that_asks_for_too_much_or_is_not_finite_is_refused(
+    path: Path, change: Callable[[dict[str, Tensor], dict[str, Any]], object], reason: str
+) -> None:
+    tensors, values = build().state_dict(), describe().model_dump(mode="json")
+    change(tensors, values)
+    path.write_bytes(encode_tensors(tensors, {METADATA_KEY: json.dumps(values)}))
+    with pytest.raises(UserError, match="is not a checkpoint of this project") as raised:
+        load(path)
+    assert reason in str(raised.value)
+
+
+def test_folder_in_the_place_of_the_file_is_said(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+        load(path)
 
 
 def test_missing_file_is_named_with_how_to_get_it(path: Path) -> None:

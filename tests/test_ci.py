@@ -23,6 +23,12 @@ def test_results_that_are_not_the_commits_fail(project: Project) -> None:
     assert project.run(*MAKE, "restore").stdout == "", "no remote is set"
     assert "| metrics/evaluate.json" in project.run(*MAKE, "metrics").stdout
     project.run(*MAKE, "unchanged")
+    project.edit("metrics/evaluate.json", '"test_errors": ', '"test_errors": 1')
+    project.commit()
+    done = project.run(*MAKE, "unchanged", check=False)
+    assert done.returncode != 0
+    assert '\n-  "test_errors": 1' in done.stdout
+    project.commit()
     project.append("mnist/statistics.py", "# edited\n")
     done = project.run(*MAKE, "unchanged", check=False)
     assert done.returncode != 0

@@ -211,3 +211,10 @@ def test_results_with_merge_conflicts_are_one_clear_line(two_commits: Project, t
         assert output.startswith("compare: workspace has no complete results: ")
         assert output.count("\n") == 1
         (project.folder / path).write_text(text)
+    for text in ("null", '{"test_accuracy": "x"}'):
+        (project.folder / "metrics/evaluate.json").write_text(text)
+        assert compare(project) == (
+            UNDECIDED_STATUS,
+            "compare: workspace has no complete results: metrics/evaluate.json is not numbers by name; "
+            "run `dvc repro` there\n",
+        )

@@ -3,11 +3,12 @@
 import fcntl
 import itertools
 import os
+import random
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,6 +21,7 @@ NUM_LONG_EPOCHS = 40
 WRITES_OF_A_FILE = 3  # open, fsync, rename
 WRITES_OF_AN_EPOCH = 3 * WRITES_OF_A_FILE  # checkpoint, optimizer, manifest
 SECONDS_TO_LEAVE = 5
+TRAINING_LABELS_FILE = "data/raw/MNIST/raw/train-labels-idx1-ubyte"
 
 
 def trained(project: Project) -> dict[str, str]:
@@ -53,10 +55,12 @@ def long_project(long_template: Project, tmp_path: Path) -> Project:
 
 
 @contextmanager
-def repro_at_epoch(project: Project, epoch: int) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def repro_at_epoch(
+    project: Project, epoch: int, command: Sequence[str] = ("repro",)
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`dvc repro` in a process group of its own, and the training's process id, once it has finished that epoch."""
     process = subprocess.Popen(
-        ["dvc", "repro", "evaluate"],
+        ["dvc", *command, "evaluate"],
         cwd=project.folder,
         env=project.environment(),
         stdout=subprocess.PIPE,
@@ -142,13 +146,20 @@ def test_training_killed_at_every_write_of_its_outputs_gives_the_same_bytes(
     assert trained(project) == trained(trained_template)
 
 
-@pytest.mark.parametrize("victim", ["training", "dvc"])
-def test_killed_run_goes_on_and_leaves_no_process(long_template: Project, long_project: Project, victim: str) -> None:
-    with repro_at_epoch(long_project, epoch=7) as (dvc, training):
-        os.kill(training if victim == "training" else dvc.pid, signal.SIGKILL)
-        assert dvc.wait(timeout=60) != 0
-        wait_for_end(training)
-    output = long_project.run("dvc", "repro", "evaluate").stdout
+@pytest.mark.parametrize(
+    ("victim", "command"), [("training", ["repro"]), ("dvc", ["repro"]), ("training", ["exp", "run"])]
+)
+def test_killed_run_goes_on_and_leaves_no_process(
+    long_template: Project, long_project: Project, victim: str, command: list[str]
+) -> None:
+    moments = random.Random(0)
+    for epoch in (5, 15, 25):
+        with repro_at_epoch(long_project, epoch, command) as (dvc, training):
+            time.sleep(moments.uniform(0, 0.3))
+            os.kill(training if victim == "training" else dvc.pid, signal.SIGKILL)
+            assert dvc.wait(timeout=60) != 0
+            wait_for_end(training)
+    output = long_project.run("dvc", *command, "evaluate").stdout
     assert "continuing at epoch" in output
     assert trained(long_project) == trained(long_template)
 
@@ -185,10 +196,11 @@ def test_interrupted_run_leaves_at_once_without_a_traceback(
     ("change", "named"),
     [
         (lambda project: project.append("mnist/schedule.py", "# edited\n"), "mnist/schedule.py"),
+        (lambda project: project.append(TRAINING_LABELS_FILE, "\n"), TRAINING_LABELS_FILE),
         (lambda project: project.set_param("recipes.demo.batch_size", 16), "params.yaml: recipes.demo"),
         (lambda project: project.edit("pyproject.toml", "numpy==", "numpy==9"), "pins numpy==9"),
     ],
-    ids=["code", "parameter", "pinned version"],
+    ids=["code", "data", "parameter", "pinned version"],
 )
 def test_input_that_changes_during_the_run_is_named_and_nothing_is_recorded(
     long_project: Project, change: Callable[[Project], None], named: str
@@ -246,17 +258,34 @@ def test_second_writer_is_refused_and_told_who_is_first(project: Project) -> Non
     assert "Traceback" not in done.stdout
 
 
+def test_file_that_cannot_be_written_is_said_without_a_traceback(project: Project) -> None:
+    shutil.rmtree(project.folder / "data/.resume")
+    (project.folder / "data/.resume").write_text("")
+    done = project.run("python", "-m", "stages.train", check=False)
+    assert done.returncode == 1
+    assert "train: [Errno" in done.stdout
+    assert "data/.resume" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
 @pytest.mark.skipif(shutil.which("taskset") is None, reason="needs taskset: install util-linux")
-def test_cores_home_and_folder_do_not_change_the_bytes(project: Project, tmp_path: Path) -> None:
+def test_cores_thread_limits_home_and_folder_do_not_change_the_bytes(project: Project, tmp_path: Path) -> None:
     project.set_param("recipes.demo.threads", 4)
     results = []
     all_cores = list(map(str, sorted(os.sched_getaffinity(0))))
-    for number, cores in enumerate([all_cores[0], ",".join(all_cores)]):
+    batch_system = {
+        "OMP_NUM_THREADS": "1",
+        "OMP_THREAD_LIMIT": "1",
+        "OMP_DYNAMIC": "true",
+        "OMP_MAX_ACTIVE_LEVELS": "0",
+    }
+    variables: dict[str, str]
+    for number, (cores, variables) in enumerate([(all_cores[0], {}), (",".join(all_cores), batch_system)]):
         other = project.copy(tmp_path / f"folder{number}")
         forget_training(other)
         home = tmp_path / f"home{number}"
         home.mkdir()
-        other.run("taskset", "--cpu-list", cores, "dvc", "repro", HOME=str(home))
+        other.run("taskset", "--cpu-list", cores, "dvc", "repro", check=True, HOME=str(home), **variables)
         results.append(other.results())
     assert results[0] != project.results()
     assert results[0] == results[1]

@@ -55,6 +55,18 @@ def test_torch_is_deterministic_with_the_threads_asked_for(monkeypatch: pytest.M
     assert torch.get_num_threads() == 3
 
 
+def test_device_whose_bits_differ_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MNIST_DEVICE", "cpu")
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    make_deterministic(threads=1)
+    assert capsys.readouterr().out == (
+        "computing on CPU aarch64 DEFAULT: results differ in their last bits from those on CPU x86_64 AVX2\n"
+    )
+
+
 @pytest.mark.parametrize("name", ["gpu", "CPU", "cuda:0", "mps"])
 def test_unknown_device_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MNIST_DEVICE", name)

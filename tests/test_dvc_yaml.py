@@ -3,6 +3,8 @@
 import ast
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ from tests import ROOT
 from tests.project import STAGES, Project
 
 PACKAGES = ("mnist", "stages")
+# Their versions change no byte: they show progress; bring files whose md5 is checked; read params.yaml, in two ways
+# that must agree.
+UNTRACKED_PACKAGES = {"tqdm", "requests", "pyyaml", "ruamel.yaml", "ruamel.yaml.clib"}
 SCRATCH = ("data/.locks", "data/.resume", "data/.raw-", "data/.checkpoints-")
 
 
@@ -35,11 +40,18 @@ def imported_code(folder: Path, stage: str) -> set[str]:
         ]:
             if (folder / path).is_file() and path not in found:
                 found.add(path)
-                waiting += first_party_imports(folder / path)
+                waiting += [module for module in imports(folder / path) if module.split(".")[0] in PACKAGES]
     return found
 
 
-def first_party_imports(path: Path) -> list[str]:
+def imported_packages(folder: Path, stage: str) -> set[str]:
+    """The names, as pip knows them, of the packages that this code imports."""
+    modules = {module.split(".")[0] for path in imported_code(folder, stage) for module in imports(folder / path)}
+    distributions = packages_distributions()
+    return {name.lower() for module in modules for name in distributions.get(module, [])}
+
+
+def imports(path: Path) -> list[str]:
     modules = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -47,7 +59,7 @@ def first_party_imports(path: Path) -> list[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.module is not None, f"{path} has a relative import"
             modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [module for module in modules if module.split(".")[0] in PACKAGES]
+    return modules
 
 
 def wrong_code_deps(folder: Path, stage: str) -> set[str]:
@@ -82,6 +94,19 @@ def undeclared_params(folder: Path, stage: str, read: set[str]) -> set[str]:
     recipe = yaml.safe_load((folder / "params.yaml").read_text())["recipe"]
     listed = {key.replace("${recipe}", recipe) for key in declared(folder, stage)["params"] if isinstance(key, str)}
     return listed ^ read
+
+
+def declared_groups(folder: Path, stage: str) -> set[str]:
+    """The groups of pinned packages among the stage's params."""
+    files = [entry for entry in declared(folder, stage)["params"] if isinstance(entry, dict)]
+    return {key.removeprefix("dependency-groups.") for entry in files for key in entry["pyproject.toml"]}
+
+
+def untracked_packages(folder: Path, stage: str, groups: set[str]) -> set[str]:
+    """Of the packages that the stage's code imports, those that are in none of the groups."""
+    pins = tomllib.loads((folder / "pyproject.toml").read_text())["dependency-groups"]
+    tracked = {pin.split("==")[0] for group in groups for pin in pins[group]}
+    return imported_packages(folder, stage) - tracked - UNTRACKED_PACKAGES
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +174,22 @@ def test_every_parameter_that_is_taken_out_is_missed(audited: tuple[Project, dic
     assert read
     for key in read:
         assert undeclared_params(project.folder, stage, read - {key}) == {key}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_checks_exactly_the_groups_that_are_declared(
+    audited: tuple[Project, dict[str, list[str]]], stage: str
+) -> None:
+    project, logs = audited
+    assert declared_groups(project.folder, stage) == events(logs[stage], "mnist.pinned_versions")
+
+
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "download"])  # Its results are checked by md5.
+def test_groups_hold_every_package_that_can_change_results(stage: str) -> None:
+    groups = declared_groups(ROOT, stage)
+    assert untracked_packages(ROOT, stage, groups) == set()
+    for group in groups:
+        assert untracked_packages(ROOT, stage, groups - {group}), f"{group} is needed"
 
 
 def test_every_stage_has_a_description_and_every_metric_stays_in_git() -> None:

@@ -30,6 +30,14 @@ def test_other_installed_version_is_refused(tmp_path: Path, monkeypatch: pytest.
     assert "make install" in str(raised.value)
 
 
+@pytest.mark.parametrize("pin", ["torch>=2.0", "torch", "torch==2.0,==2.1"])
+def test_version_that_is_left_open_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pin: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_pins(tmp_path, pin)
+    with pytest.raises(UserError, match=f"pyproject.toml has '{pin}' in numerics: pin one version"):
+        pinned_versions("numerics")
+
+
 def test_package_that_is_not_installed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_pins(tmp_path, "no-such-package==1.0.0")

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from dvc.utils.serialize import modify_yaml
 from pydantic import Field
 
 from mnist.errors import UserError
 from mnist.params import Section, read_param
 from mnist.recipe import Recipe
+from tests import ROOT
 
 DEMO = """\
 recipes:
@@ -66,6 +68,20 @@ def test_whole_number_is_accepted_where_a_fraction_is_expected() -> None:
 @pytest.mark.parametrize("written", ["0.001", "1.0e-3", "1.e-3"])
 def test_small_number_can_be_written(written: str) -> None:
     assert read(f"section: {{number: 1, fraction: {written}, word: one}}\n").fraction == 0.001
+
+
+def test_small_number_as_dvc_writes_it_is_read() -> None:
+    Path("params.yaml").write_text("section: {number: 1, fraction: 0.5, word: one}\n")
+    with modify_yaml("params.yaml") as params:  # As `dvc exp run -S section.fraction=0.00005` does it.
+        params["section"]["fraction"] = 0.00005
+    assert "5e-05" in Path("params.yaml").read_text()
+    assert read_param("section", Example).fraction == 0.00005
+
+
+@pytest.mark.parametrize("written", ["!!timestamp x", "!!int ''", "!!bool x", "&a [*a]", "[" * 3000, "0x" + 6000 * "f"])
+def test_value_that_yaml_cannot_construct_is_one_clear_error(written: str) -> None:
+    message = error(f"section: {{number: 1, fraction: 0.5, word: one}}\nother: {written}\n", "section.pair")
+    assert message.startswith("params.yaml")
 
 
 def test_value_inside_a_section_can_be_read_alone() -> None:
@@ -171,7 +187,10 @@ def test_missing_key_is_named() -> None:
 
 def test_unknown_key_is_named() -> None:
     message = error("section: {number: 1, fraction: 0.5, word: one, wrod: two}\n")
-    assert message == "params.yaml: section.wrod is not a known key; remove it or correct its spelling"
+    assert message == (
+        "params.yaml: section.wrod (here 'two') is not a known key; remove it, or take one of "
+        "number, fraction, word, pair"
+    )
 
 
 def test_all_problems_are_listed_one_a_line() -> None:
@@ -180,7 +199,7 @@ def test_all_problems_are_listed_one_a_line() -> None:
         "params.yaml: section.number",
         "params.yaml: section.fraction",
         "params.yaml: section.word",
-        "params.yaml: section.more",
+        "params.yaml: section.more (here 1)",
     ]
 
 
@@ -247,7 +266,7 @@ def test_reading_is_audited_with_its_key() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("    epochs: 20", "    epoch: 5", ["epochs is missing; add it", "epoch is not a known key"]),
+        ("    epochs: 20", "    epoch: 5", ["epochs is missing; add it", "epoch (here 5) is not a known key"]),
         ("batch_size: 128", "batch_size: 0", ["batch_size is 0; input should be greater than or equal to 1"]),
         ("batch_size: 128", "batch_size: 60001", ["batch_size is 60001; input should be less than or equal to 60000"]),
         ("epochs: 20\n", "epochs: 1000\n", ["epochs is 1000; input should be less than or equal to 999"]),
@@ -261,15 +280,28 @@ def test_reading_is_audited_with_its_key() -> None:
         (
             "warm_up_fraction: 0.25",
             "warm_up: 0.25",
-            ["schedule.warm_up_fraction is missing", "schedule.warm_up is not"],
+            ["schedule.warm_up_fraction is missing", "schedule.warm_up (here 0.25) is not"],
         ),
-        ("name: one_cycle", "name: constant", ["schedule.epochs is not a known key"]),
+        (
+            "name: one_cycle",
+            "name: constant",
+            ["schedule.epochs (here 20) is not a known key", "one of name"],
+        ),
         ("name: one_cycle", "name: cycle", ["schedule", "'cycle'", "'constant', 'cosine', 'one_cycle'"]),
         ("name: two_layer", "name: two_layers", ["network", "'two_layers'", "'two_layer', 'conv_blocks'"]),
         ("{name: two_layer}", "two_layer", ["network is 'two_layer'", "dictionary"]),
-        ("{name: two_layer}", "{name: two_layer, head: flatten}", ["network.head is not a known key"]),
+        (
+            "{name: two_layer}",
+            "{name: two_layer, head: flatten}",
+            ["network.head (here 'flatten') is not", "of name"],
+        ),
         ("name: two_layer", "name: conv_blocks", ["network.stem is missing", "widths is missing", "head is missing"]),
         ("{rotation_degrees: 10.0,", "{rotation_degrees: 200.0,", ["augment.rotation_degrees is 200.0", "180"]),
+        (
+            "scale: 0.1",
+            "zoom: 0.1",
+            ["augment.zoom (here 0.1) is not a known key; remove it, or take one of rotation_degrees, scale, shift_p"],
+        ),
         ("scale: 0.1", "scale: 1", ["augment.scale is 1; input should be less than 1"]),
     ],
 )
@@ -327,3 +359,11 @@ def test_file_that_dvc_cannot_read_is_refused() -> None:
     message = error("section: {number: 1, fraction: 0.5, word: one, pair: [1, 12:30]}\n")  # PyYAML reads 750.
     assert message.startswith("params.yaml is not valid YAML: ")
     assert "line 1" in message
+
+
+def test_dvc_changes_one_line_of_the_file_for_one_value() -> None:
+    text = (ROOT / "params.yaml").read_text()
+    Path("params.yaml").write_text(text)
+    with modify_yaml("params.yaml") as params:  # As `dvc exp run -S` does it.
+        params["recipe"] = "seed"
+    assert Path("params.yaml").read_text() == text.replace("recipe: demo ", "recipe: seed ")

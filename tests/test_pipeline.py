@@ -89,7 +89,7 @@ def test_experiment_switches_the_recipe_and_commits_are_compared(project: Projec
     ("key", "value", "complaint"),
     [
         ("recipes.demo.batch_size", 0, "recipes.demo.batch_size is 0"),
-        ("recipes.demo.epoch", 5, "recipes.demo.epoch is not a known key"),
+        ("recipes.demo.epoch", 5, "recipes.demo.epoch (here 5) is not a known key"),
         ("recipes.demo.optimizer.learning_rate", "1e-3", "recipes.demo.optimizer.learning_rate"),
         ("recipe", "dmo", "recipes.dmo"),
         ("data.validation_size", 600, "data.validation_size is 600"),
@@ -105,6 +105,16 @@ def test_bad_parameter_is_refused_in_one_line_before_any_training(
     assert len([line for line in done.stdout.splitlines() if complaint in line]) == 1, done.stdout
     assert "epoch 1/" not in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_table_of_epochs_that_is_none_is_one_clear_line(project: Project) -> None:
+    for content in ("", "epoch,sha256\n", "<<<<<<< HEAD\nepoch,sha256\n1,x\n", "epoch,sha256\none,x\n"):
+        (project.folder / "metrics/train.csv").write_text(content)
+        done = project.run("python", "-m", "stages.evaluate", check=False)
+        assert done.returncode == 1
+        assert done.stdout == (
+            "evaluate: metrics/train.csv is no table of epochs: `git checkout HEAD metrics/train.csv` restores it\n"
+        )
 
 
 def test_altered_source_file_is_refused_and_data_left_alone(project: Project) -> None:
@@ -125,6 +135,15 @@ def test_plots_are_drawn(project: Project) -> None:
     page = (project.folder / "dvc_plots/index.html").read_text()
     for title in ("Loss by epoch", "Accuracy by epoch", "Test images by label and prediction"):
         assert title in page
+
+
+def test_plots_of_two_commits_are_drawn_side_by_side(project: Project) -> None:
+    project.run("git", "commit", "--quiet", "--allow-empty", "--message", "second")
+    project.run("dvc", "plots", "diff", "HEAD~1", "HEAD")
+    drawn = {path.name for path in (project.folder / "dvc_plots/static").iterdir()}
+    pictures = [path.name for path in (project.folder / "metrics").glob("*.png")]
+    assert drawn == {f"{rev}_metrics_{name}" for rev in ("HEAD", "HEAD~1") for name in pictures}
+    assert project.run("git", "status", "--porcelain").stdout == ""
 
 
 def test_shared_run_is_taken_not_repeated(project: Project) -> None:

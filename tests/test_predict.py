@@ -1,6 +1,9 @@
 """tools.predict says what the pipeline's network says, of images in any form; a bad file spoils none of the others."""
 
+import io
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +19,7 @@ from PIL import Image, ImageOps
 from mnist.checkpoint import Description, encode
 from mnist.data import DataParams
 from mnist.model import TwoLayer, TwoLayerParams
+from tests import ROOT
 from tests.project import Project
 from tests.test_image import draw_seven
 from tools import predict
@@ -130,6 +134,23 @@ def test_json_has_all_probabilities_and_the_errors(
         "file": "none.png",
         "error": f"cannot be read (No such file or directory); expected {ALLOWED}",
     }
+
+
+def test_name_is_shown_as_the_terminal_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert predict.printable("é.png") == "é.png"
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    assert predict.printable("é.png") == r"'\xe9.png'"
+
+
+def test_interruption_while_torch_loads_leaves_no_traceback(folder: Path) -> None:
+    command = [sys.executable, "-m", "tools.predict", str(folder / "seven.png")]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    while "/libtorch" not in Path(f"/proc/{process.pid}/maps").read_text():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60)[0] == b""
+    assert process.returncode == -signal.SIGINT
 
 
 def test_good_files_end_with_status_0(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,7 @@ def test_page_says_the_numbers_of_the_metrics(page: Page, trained_template: Proj
         text.split()
     )
     assert "optimizer.learning_rate" in text
+    assert "split_seed" in text
     assert "torch" in text
     assert page.locator("tr.chosen td").first.text_content() == f"{metrics['best_epoch']:.0f}"
 

@@ -82,10 +82,19 @@ def test_states_of_earlier_epochs_may_be_absent(tmp_path: Path) -> None:
     assert [record.epoch for record in History(INPUTS, tmp_path).records] == [1], "a new epoch replaces those behind it"
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"epoch": 1}', "\0\0\0"])
-def test_unreadable_manifest_means_that_nothing_is_there(root: Path, content: str) -> None:
-    only(root, "manifest.json").write_text(content)
-    assert History(INPUTS, root).records == []
+@pytest.mark.parametrize("line", [b"{", b"[]", b'{"epoch": 2}', b"\0\0\0", b"\xff"])
+def test_unreadable_line_of_the_manifest_drops_the_epochs_from_there_on(root: Path, line: bytes) -> None:
+    path = only(root, "manifest.json")
+    first, _, *rest = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([first, line, *rest]))
+    history = History(INPUTS, root)
+    assert [record.epoch for record in history.records] == [1]
+    assert history.dropped == [epoch + 2 for epoch in range(1 + len(rest))]
+
+
+def test_unreadable_inputs_of_another_training_are_said_and_do_no_harm(root: Path) -> None:
+    only(root, "inputs.json").write_bytes(b"\0")
+    assert "inputs.json cannot be read" in History(INPUTS | {"more": 1}, root).origin
 
 
 @pytest.mark.parametrize(

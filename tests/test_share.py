@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -138,6 +140,30 @@ def test_damaged_objects_and_entries_are_named_set_aside_and_mended(shared: tupl
     share(other, server, "status")
 
 
+def test_pull_leaves_what_a_killed_run_made_and_repro_records_it(shared: tuple[Project, Server]) -> None:
+    project, server = shared
+    other = clone(project, "killed")
+    share(other, server, "pull")
+    other.set_param("recipes.demo.seed", 7)
+    other.run("python", "-m", "stages.train")
+    before = other.results()
+    output = share(other, server, "pull", expected=UNCHECKED)
+    assert "the workspace was left as it is, for what is nowhere else: " in output
+    assert "data/optimizer.safetensors" in output
+    assert share(other, server, "pull", "--optional") == output
+    assert other.results() == before
+    assert "all 3 epochs are there, nothing to train" in other.run("dvc", "repro").stdout
+
+
+def test_pull_with_a_table_of_another_run_is_a_success_that_says_so(shared: tuple[Project, Server]) -> None:
+    project, server = shared
+    other = clone(project, "edited")
+    other.append("metrics/train.csv", "\n")
+    output = share(other, server, "pull")
+    assert "metrics/train.csv is not what dvc.lock records" in output
+    assert "a longer training would start anew: metrics/train.csv is not the one" in output
+
+
 def test_push_from_an_empty_cache_is_no_success(shared: tuple[Project, Server]) -> None:
     project, server = shared
     output = share(clone(project, "empty"), server, "push", expected=MISSING)
@@ -169,6 +195,24 @@ def test_missing_remote_and_credentials_are_said_in_one_line(trained_template: P
     output = share(project, home, "pull", expected=UNCHECKED)
     assert output.splitlines() == [output.strip()]
     assert "credentials" in output
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (".dvc/cache", "lies in the cache"),
+        ("data/raw/share", "lies in an output"),
+        ("params.yaml", "is a file; name a folder"),
+    ],
+)
+def test_folder_that_cannot_keep_what_is_shared_is_refused(project: Project, url: str, said: str) -> None:
+    project.run("dvc", "remote", "add", "--default", "share", str(project.folder / url))
+    before = snapshot(project)
+    for command in ("push", "pull"):
+        output = share(project, Server("folder", project.folder), command, expected=UNCHECKED)
+        assert output.startswith(f"share: remote share: {project.folder / url} {said}")
+        assert output.count("\n") == 1
+    assert snapshot(project) == before
 
 
 def test_package_that_a_remote_needs_is_named_in_one_line(trained_template: Project, tmp_path: Path) -> None:
@@ -250,6 +294,26 @@ def test_push_to_a_server_that_dies_on_the_way_is_completed_by_the_next(
     assert 0 < len(Store(server).objects()) < len(list((project.folder / ".dvc/cache/files").glob("*/*/*")))
     project.run("dvc", "remote", "modify", "share", "endpointurl", f"http://127.0.0.1:{server.port}")
     project.commit()
+    share(project, server, "push")
+    other = clone(project)
+    share(other, server, "pull")
+    assert other.results() == project.results()
+
+
+def test_push_to_a_folder_that_is_killed_on_the_way_is_completed_by_the_next(
+    project: Project, servers: Callable[[str], Server]
+) -> None:
+    server = servers("folder")
+    server.configure(project)
+    [remote] = map(Path, server.replacements.values())
+    num_objects = len(list((project.folder / ".dvc/cache/files").glob("*/*/*")))
+    command = [sys.executable, "-m", "tools.share", "push"]
+    push = subprocess.Popen(command, cwd=project.folder, env=project.environment(), stdout=subprocess.DEVNULL)
+    while push.poll() is None and len(list(remote.glob("files/*/*/*"))) < 3:
+        pass
+    push.kill()
+    assert push.wait() == -signal.SIGKILL
+    assert len(Store(server).objects()) < num_objects
     share(project, server, "push")
     other = clone(project)
     share(other, server, "pull")

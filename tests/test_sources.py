@@ -179,6 +179,17 @@ def test_plain_file_without_known_checksum_is_refused(folder: Path) -> None:
     assert f"data/checksums.txt has no line for KMNIST/raw/{FIRST}" in message
 
 
+def test_checksums_may_have_blank_lines_and_a_wrong_line_is_named(folder: Path) -> None:
+    for name in FILES:
+        (folder / name).write_bytes(CONTENTS[name])
+    text = CHECKSUMS_FILE.read_text()
+    CHECKSUMS_FILE.write_text(f"\n{text}\n\n")
+    assert fetch("mnist") == CONTENTS
+    CHECKSUMS_FILE.write_text(f"{text}0123\n")
+    number = len(text.splitlines()) + 1
+    assert fetch_error() == f"data/checksums.txt, line {number} is '0123'; expected an md5 and a path"
+
+
 def test_folder_as_torchvision_leaves_it_is_accepted(folder: Path) -> None:
     for name in FILES:
         (folder / name).write_bytes(CONTENTS[name])

@@ -48,6 +48,28 @@ def test_summary_is_printed_from_the_files_of_the_run(
     assert shown.strip("\n").splitlines() == summary_lines("fast", METRICS)
 
 
+@pytest.mark.parametrize(
+    ("lock", "metrics", "said"),
+    [
+        (None, "{}", "dvc.lock is missing: run `dvc repro`"),
+        ("<<<<<<< HEAD\n", "{}", "dvc.lock cannot be read"),
+        ("schema: '2.0'\nstages: {}\n", "<<<<<<< HEAD\n", "metrics/evaluate.json is not whole"),
+        ("schema: '2.0'\nstages: {}\n", "null", "metrics/evaluate.json is not whole"),
+    ],
+)
+def test_files_as_a_merge_leaves_them_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: str | None, metrics: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["tools.summary"])
+    Path("metrics").mkdir()
+    Path("metrics/evaluate.json").write_text(metrics, encoding="utf-8")
+    if lock is not None:
+        Path("dvc.lock").write_text(lock, encoding="utf-8")
+    with pytest.raises(SystemExit, match=f"summary: {said}"):
+        main()
+
+
 def test_missing_results_say_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["tools.summary"])

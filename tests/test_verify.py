@@ -1,11 +1,13 @@
 """tools.verify and tools.outputs on a tiny project: sound results pass, and every kind of damage is named."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.project import Project
+from tools.verify import compare_accuracies
 
 CORRUPTED, MISSING, UNCHECKED = 1, 2, 4
 
@@ -42,6 +44,24 @@ def test_commit_is_verified_and_an_edited_metric_is_not(project: Project) -> Non
     assert status == 1
     [row] = [line for line in output.splitlines() if line.endswith("NO")]
     assert row.startswith("metrics/evaluate.json in git")
+
+
+def test_commit_of_another_device_is_compared_by_its_accuracies(project: Project) -> None:
+    project.edit("metrics/environment.json", '"CPU x86_64 AVX2"', '"GPU of another kind"')
+    project.commit()
+    status, output = verify(project)
+    assert status == 0, output
+    assert "recorded on GPU of another kind, now on CPU x86_64 AVX2: bytes differ by nature" in output
+    assert "within 0.003" in output
+    assert "3 outputs compared, 0 differ" in output
+
+
+@pytest.mark.parametrize(
+    ("now", "same"), [(0.993, True), (0.99, True), (0.996, True), (0.9899, False), (0.9961, False)]
+)
+def test_accuracies_may_differ_by_the_tolerance(now: float, same: bool) -> None:
+    [row] = compare_accuracies({"test_accuracy": 0.993, "test_errors": 70}, {"test_accuracy": now, "test_errors": 99})
+    assert row.same is same
 
 
 def test_sound_outputs_pass(project: Project) -> None:
@@ -88,6 +108,42 @@ def test_remote_is_read_when_asked(project: Project) -> None:
 
 
 def test_unknown_remote_could_not_be_checked(project: Project) -> None:
-    status, output = verify(project, "--outputs", "--remote", "nowhere")
+    project.run("dvc", "remote", "add", "cloud", "gs://bucket/mnist")
+    for remote, said in (("nowhere", "remote 'nowhere' doesn't exist"), ("cloud", "remote cloud needs a package")):
+        status, output = verify(project, "--outputs", "--remote", remote)
+        assert status == UNCHECKED
+        assert said in output
+        assert "Traceback" not in output
+
+
+def test_folder_in_the_place_of_a_file_is_named(project: Project) -> None:
+    model, raw = project.folder / "data/model.safetensors", project.folder / "data/raw"
+    model.unlink()
+    model.mkdir()
+    shutil.rmtree(raw)
+    raw.write_text("")
+    status, output = verify(project, "--outputs")
+    assert status & CORRUPTED
+    assert "corrupted  workspace data/model.safetensors: IsADirectoryError" in output
+    assert "corrupted  workspace data/raw/MNIST/raw/t10k-labels-idx1-ubyte: NotADirectoryError" in output
+    assert "Traceback" not in output
+
+
+def test_clone_has_the_same_bytes_whatever_git_is_told_of_line_ends(project: Project) -> None:
+    project.run("git", "-c", "core.autocrlf=true", "clone", "--quiet", ".", "../other")
+    for name in project.run("git", "ls-files").stdout.splitlines():
+        assert (project.folder.parent / "other" / name).read_bytes() == (project.folder / name).read_bytes(), name
+
+
+def test_lock_file_that_cannot_be_read_is_named(project: Project) -> None:
+    lock = project.folder / "dvc.lock"
+    lock.write_text(f"<<<<<<< HEAD\n{lock.read_text()}")
+    status, output = verify(project, "--outputs")
     assert status == UNCHECKED
-    assert "nowhere" in output
+    assert "dvc.lock" in output
+    lock.unlink()
+    project.commit()
+    status, output = verify(project)
+    assert status == 1
+    assert "verify: dvc.lock is missing: run `dvc repro` and commit what it writes" in output
+    assert "Traceback" not in output

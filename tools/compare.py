@@ -70,7 +70,7 @@ def main() -> None:
 
 def parse_arguments() -> argparse.Namespace:
     """Return old, new, json, markdown and fail_on of the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tools.compare", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tools.compare", description="Compare the results of two commits.")
     parser.add_argument("old", nargs="?", default="HEAD", help="a commit, branch or tag; default: HEAD")
     parser.add_argument("new", nargs="?", default=WORKSPACE, help="another one; default: the workspace")
     form = parser.add_mutually_exclusive_group()

@@ -8,7 +8,6 @@ import argparse
 import base64
 import io
 import os
-import signal
 import sys
 from typing import Any
 
@@ -55,7 +54,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.demo", description="Draw a digit, see its probabilities.")
     parser.add_argument("--port", type=int, help="default: the first free one from 7860 on")
     port = parser.parse_args().port
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once, and without a traceback.
     os.environ.update(ENVIRONMENT)
     try:
         app = build_app()

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from mnist.errors import UserError
 from mnist.files import sha256_of
 from mnist.paths import CHECKPOINTS, TRAIN_CSV, checkpoint_name
-from tools.objects import Finding, Problem, Store, compare, md5_of_file
+from tools.objects import Finding, Problem, Store, compare, md5_of_file, reason
+from tools.remote import Unavailable, open_remote
 
 
 def check_outputs(remote: str | None = None) -> tuple[int, list[Finding]]:
@@ -25,8 +25,8 @@ def check_outputs(remote: str | None = None) -> tuple[int, list[Finding]]:
         findings, num_files = [], 0
         if remote is not None:
             try:
-                stores.append(Store(f"remote {remote}", repo.cloud.get_remote_odb(remote)))
-            except DvcException as error:
+                stores.append(open_remote(repo, remote).store)
+            except (Unavailable, UserError) as error:
                 findings.append(Finding(Problem.UNCHECKED, f"remote {remote}", str(error)))
         outs = [out for stage in repo.index.stages for out in stage.outs]
         checks = itertools.chain(*(_check_out(out, stores) for out in outs), _check_recorded_sha256())
@@ -64,13 +64,17 @@ def _check_out(out: Any, stores: list[Store]) -> Iterator[Finding | None]:
     if out.hash_info.isdir:
         listing = next((found for store in stores if (found := _read_listing(store, path, oid)) is not None), None)
         if listing is None:
-            yield Finding(Problem.UNCHECKED, f"workspace {path}", "no store has its listing: `dvc fetch` brings it")
+            yield Finding(
+                Problem.UNCHECKED,
+                f"workspace {path}",
+                "no store has its listing: `dvc repro` makes it, `dvc fetch` brings it",
+            )
         files = listing or {}
         there = {found.as_posix() for found in Path(path).rglob("*") if found.is_file()}
         for unknown in there - files.keys() if listing else ():
             yield Finding(Problem.CORRUPTED, f"workspace {unknown}", "dvc.lock knows no such file")
     for name, md5 in files.items():
-        yield compare(f"workspace {name}", md5, md5_of_file(Path(name)))
+        yield _check_file(name, md5)
     if out.use_cache:
         objects = files | {path: oid}
         for store in stores:
@@ -78,15 +82,24 @@ def _check_out(out: Any, stores: list[Store]) -> Iterator[Finding | None]:
             yield from (wrong.get(name) for name in objects)
 
 
+def _check_file(name: str, md5: str) -> Finding | None:
+    try:
+        return compare(f"workspace {name}", md5, md5_of_file(Path(name)))
+    except (IsADirectoryError, NotADirectoryError) as error:
+        return Finding(Problem.CORRUPTED, f"workspace {name}", reason(error))
+    except OSError as error:
+        return Finding(Problem.UNCHECKED, f"workspace {name}", reason(error))
+
+
 def _check_recorded_sha256() -> Iterator[Finding | None]:
     """Each checkpoint in the workspace against the sha256 that is recorded for it."""
-    if not TRAIN_CSV.is_file():
-        yield Finding(Problem.MISSING, f"workspace {TRAIN_CSV}", "is not there")
     for path, expected in recorded_sha256().items():
-        if Path(path).is_file() and (actual := sha256_of(Path(path).read_bytes())) != expected:
-            yield Finding(Problem.CORRUPTED, f"workspace {path}", f"has sha256 {actual}, recorded is {expected}")
-        else:
-            yield None
+        try:
+            actual = sha256_of(Path(path).read_bytes())
+        except OSError:  # Missing, or what the check of its md5 says.
+            continue
+        wrong = Finding(Problem.CORRUPTED, f"workspace {path}", f"has sha256 {actual}, recorded is {expected}")
+        yield None if actual == expected else wrong
 
 
 def _read_listing(store: Store, path: str, oid: str) -> dict[str, str] | None:

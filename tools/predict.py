@@ -87,7 +87,8 @@ def summarize(probabilities: NDArray[np.float64]) -> str:
 
 def printable(name: str) -> str:
     """A file's name in one line that any terminal can show."""
-    return name if name.isprintable() else ascii(name)
+    encoding = sys.stdout.encoding or "ascii"
+    return name if name.isprintable() and name.encode(encoding, "replace").decode(encoding) == name else ascii(name)
 
 
 if __name__ == "__main__":

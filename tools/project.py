@@ -3,16 +3,13 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
 from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
 
+from tools.lock import LOCK, read_lock
 from tools.objects import Store, md5_of_file
 from tools.run_cache import Entry, Shape, contradiction, entry_of, fits
-
-LOCK = Path("dvc.lock")
 
 
 @dataclass(frozen=True)
@@ -77,9 +74,7 @@ class Runs:
         }
         code = {path for paths in deps for path in paths} - {path for paths in outs for path in paths}
         self._code = {path: md5 for path in code if (md5 := md5_of_file(Path(path)))}
-        text = LOCK.read_text(encoding="utf-8") if LOCK.is_file() else "stages: {}"
-        stages: dict[str, dict[str, Any]] = yaml.safe_load(text)["stages"]
-        self._locked = [entry_of(stage) for stage in stages.values()]
+        self._locked = [entry_of(stage) for stage in (read_lock() if LOCK.is_file() else {}).values()]
 
     def fit(self, entry: Entry) -> bool:
         """Whether this commit could use it, with whatever parameters."""

@@ -3,11 +3,12 @@
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dvc.config import NoRemoteError
 from dvc.exceptions import DvcException
-from dvc.fs import HTTPFileSystem
+from dvc.fs import HTTPFileSystem, LocalFileSystem
 from dvc.repo import Repo
 from dvc_objects.fs.errors import RemoteMissingDepsError
 
@@ -67,7 +68,7 @@ def open_remote(repo: Repo, name: str | None) -> Remote:
 
     Raises:
         Unavailable: there is none, or it does not answer.
-        UserError: a package is missing.
+        UserError: a package is missing, or its folder is no place for it.
     """
     name = name or repo.config["core"].get("remote")
     # Else an object of an S3 server that is down takes half a minute: s3fs, too, tries five times.
@@ -86,6 +87,8 @@ def open_remote(repo: Repo, name: str | None) -> Remote:
     except DvcException as error:
         raise Unavailable(f"remote {name} cannot be used: {reason(error)}") from None
     fs = store.odb.fs
+    if isinstance(fs, LocalFileSystem):
+        _check_folder(repo, name, Path(root).resolve())
     if isinstance(fs, HTTPFileSystem):
         raise Unavailable(f"remote {name} is HTTP, which cannot hold a run-cache: use webdav:// instead")
     try:
@@ -98,6 +101,18 @@ def open_remote(repo: Repo, name: str | None) -> Remote:
     if folders is None and fs.protocol.startswith("webdav"):
         raise Unavailable(f"remote {name}: the folder of its URL is not there, and must be made on the server first")
     return Remote(name, store, root, folders is not None, entries)
+
+
+def _check_folder(repo: Repo, name: str | None, root: Path) -> None:
+    """Raise UserError if what is pushed to this folder would not be there to stay."""
+    if root.exists() and not root.is_dir():
+        raise UserError(f"remote {name}: {root} is a file; name a folder: `dvc remote modify {name} url FOLDER`")
+    outputs = [Path(out.fs_path) for stage in repo.index.stages for out in stage.outs]
+    for kind, path in [("the cache", Path(repo.cache.legacy.path)), *(("an output", path) for path in outputs)]:
+        if root.is_relative_to(path.resolve()):
+            raise UserError(
+                f"remote {name}: {root} lies in {kind}; name another: `dvc remote modify {name} url FOLDER`"
+            )
 
 
 def _folders(fs: Any, root: str) -> set[str] | None:

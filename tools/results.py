@@ -9,14 +9,15 @@ from typing import Any
 
 import dvc.api
 import pandas as pd
-import yaml
-from dvc.exceptions import DvcException
+from dvc.exceptions import DvcException, PathMissingError
 from dvc.repo import Repo
 from dvc.scm import SCMError
 
+from mnist.errors import UserError
+from tools.lock import LOCK, locked_outputs, parse_lock
 from tools.objects import md5_of
 
-EVALUATE_JSON, PREDICTIONS_CSV, LOCK, RAW_DATA = "metrics/evaluate.json", "data/predictions.csv", "dvc.lock", "data/raw"
+EVALUATE_JSON, PREDICTIONS_CSV, RAW_DATA = "metrics/evaluate.json", "data/predictions.csv", "data/raw"
 WORKSPACE = "workspace"
 
 
@@ -54,15 +55,17 @@ def read_results(revision: str) -> Results:
     """
     try:
         metrics = json.loads(_read(EVALUATE_JSON, revision))
-        stages = yaml.safe_load(_read(LOCK, revision))["stages"]
+        if not isinstance(metrics, dict) or not all(isinstance(value, int | float) for value in metrics.values()):
+            raise ValueError(f"{EVALUATE_JSON} is not numbers by name")
+        stages = parse_lock(_read(LOCK.as_posix(), revision).decode())
         recipe = stages["train"]["params"]["params.yaml"]["recipe"]
-        locked = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
+        locked = locked_outputs(stages)
         data_md5 = locked[RAW_DATA]
     except SCMError as error:
         raise ResultsError(f"{_one_line(error)}; name a commit, a branch or a tag of this repository") from None
     except (DvcException, OSError) as error:
         raise ResultsError(f"{revision} has no results: {_one_line(error)}; run `dvc repro` there and commit") from None
-    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+    except (KeyError, TypeError, ValueError, UserError) as error:
         raise ResultsError(f"{revision} has no complete results: {_one_line(error)}; run `dvc repro` there") from None
     predictions, problem = None, ""
     try:
@@ -72,9 +75,11 @@ def read_results(revision: str) -> Results:
         else:
             problem = f"{PREDICTIONS_CSV} of {revision} is not the file that {LOCK} records: run `dvc repro`"
     except Exception as error:  # A remote's library raises what it likes; metrics can be compared all the same.
+        reason = "" if isinstance(error, PathMissingError) else f" ({_one_line(error)})"  # Its text is about git.
         problem = (
-            f"{PREDICTIONS_CSV} of {revision} is neither in the cache nor on a remote ({_one_line(error)}): "
-            "`dvc fetch --all-commits` brings what a remote has, `dvc repro` in a clone of that commit makes it anew"
+            f"{PREDICTIONS_CSV} of {revision} is neither in the cache nor on a remote{reason}: `dvc fetch "
+            "--all-commits` brings what a remote has; `dvc repro`, in a clone of that commit if it is an older one, "
+            "makes it anew"
         )
     return Results(revision, recipe, metrics, data_md5, predictions, problem)
 

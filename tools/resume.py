@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
 from safetensors import SafetensorError, safe_open
 
 from mnist.errors import UserError
@@ -19,13 +18,13 @@ from mnist.files import sha256_of
 from mnist.paths import CHECKPOINTS, OPTIMIZER, TRAIN_CSV, checkpoint_name
 from mnist.resume import METADATA_KEY, EpochRecord, History
 from mnist.stage import lock
+from tools.lock import LOCK, locked_outputs, read_lock
 from tools.objects import md5_of_file
-
-LOCK = Path("dvc.lock")
 
 
 def main() -> None:
-    argparse.ArgumentParser(prog="python -m tools.resume", description=__doc__.splitlines()[0]).parse_args()
+    description = "Fill data/.resume from a training's outputs."
+    argparse.ArgumentParser(prog="python -m tools.resume", description=description).parse_args()
     try:
         print(f"resume: {fill_history()}")
     except UserError as error:
@@ -93,9 +92,7 @@ def _read_checkpoint(record: EpochRecord) -> bytes:
 
 
 def _check_locked(path: Path) -> None:
-    stages = yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"]
-    recorded = next((out["md5"] for out in stages["train"]["outs"] if out["path"] == path.as_posix()), None)
-    if md5_of_file(path) != recorded:
+    if md5_of_file(path) != locked_outputs(read_lock()).get(path.as_posix()):
         raise UserError(f"{path} is not the one that {LOCK} records: `git checkout metrics` and `dvc checkout --force`")
 
 

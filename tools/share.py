@@ -11,14 +11,16 @@ import functools
 import logging
 import operator
 import os
+import signal
 import sys
 from pathlib import Path
 
-from dvc.exceptions import DvcException
+from dvc.exceptions import CheckoutError, DvcException
 from dvc.repo import Repo, lock_repo
 
 from mnist.errors import UserError
 from mnist.paths import CHECKPOINTS, TRAIN_CSV
+from mnist.stage import INTERRUPTED_STATUS
 from tools.fetch import Fetcher
 from tools.objects import Finding, Problem, Store, reason
 from tools.project import Project, Runs
@@ -29,8 +31,13 @@ SECRETS = Path(".dvc/config.local")
 MOST_SHOWN = 10
 
 
+class LeftAlone(Exception):
+    """The workspace was not changed, since that would lose something; the message says what, and what to do."""
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.share", description=__doc__.splitlines()[0])
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # DVC's lock is given back, and files on the way removed.
+    parser = argparse.ArgumentParser(prog="python -m tools.share", description="Share results through a DVC remote.")
     parser.add_argument("--remote", help="the DVC remote; without it the default one")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("push", help="send what is here, and read it back")
@@ -52,7 +59,7 @@ def share(command: str, remote: str | None, optional: bool) -> int:
         with Repo() as repo, lock_repo(repo):
             found = {"push": push, "pull": pull, "status": status}[command](Project(repo), remote)
             return found & Problem.CORRUPTED if optional else found
-    except Unavailable as error:
+    except (Unavailable, LeftAlone) as error:
         if optional and isinstance(error, NotConfigured):
             return 0
         print(f"share: {error}")
@@ -61,6 +68,9 @@ def share(command: str, remote: str | None, optional: bool) -> int:
         print(f"share: {error}")
     except (DvcException, OSError) as error:
         print(f"share: {reason(error)}")
+    except KeyboardInterrupt:
+        print("share: interrupted", file=sys.stderr)
+        return INTERRUPTED_STATUS
     return Problem.UNCHECKED
 
 
@@ -105,12 +115,24 @@ def pull(project: Project, name: str | None) -> int:
         return report(list(dict.fromkeys(findings)), "nothing in the workspace was changed")
     project.repo.drop_data_index()  # DVC would remember a folder's listing as it was before.
     # Named one by one: DVC would remove those that dvc.lock does not record.
-    changes = project.repo.checkout(targets=list(outs))["stats"] if outs else {}
+    try:
+        changes = project.repo.checkout(targets=list(outs))["stats"] if outs else {}
+    except CheckoutError:
+        raise
+    except DvcException as error:
+        files = ", ".join(Path(line).relative_to(Path.cwd()).as_posix() for line in str(error).splitlines()[1:])
+        raise LeftAlone(
+            f"the workspace was left as it is, for what is nowhere else: {files}; if a run was killed that made it, "
+            "`dvc repro` records it, else `dvc checkout --force` takes what dvc.lock records"
+        ) from None
     print(f"share: all is there and right; files fetched from {remote.store.name}: {fetcher.num_fetched}")
     if fetcher.num_fetched or any(changes.values()):
         from tools.resume import fill_history  # Imports torch, which nothing else here needs.
 
-        print(f"share: {fill_history()}")
+        try:
+            print(f"share: {fill_history()}")
+        except UserError as error:  # No harm to what was pulled.
+            print(f"share: a longer training would start anew: {error}")
     return 0
 
 

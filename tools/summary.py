@@ -5,20 +5,25 @@ import json
 import sys
 from pathlib import Path
 
-import yaml
+from mnist.errors import UserError
+from tools.lock import read_lock
 
 EVALUATE_JSON = Path("metrics/evaluate.json")
 
 
 def main() -> None:
-    argparse.ArgumentParser(prog="python -m tools.summary", description=__doc__.splitlines()[0]).parse_args()
+    argparse.ArgumentParser(prog="python -m tools.summary", description="Print what the last run gave.").parse_args()
     try:
         metrics = json.loads(EVALUATE_JSON.read_text(encoding="utf-8"))
+        recipe = read_lock()["train"]["params"]["params.yaml"]["recipe"]
+        lines = summary_lines(recipe, metrics)
     except FileNotFoundError:
         sys.exit(f"summary: {EVALUATE_JSON} is missing: run `dvc repro`")
-    lock = yaml.safe_load(Path("dvc.lock").read_text(encoding="utf-8"))
-    recipe = lock["stages"]["train"]["params"]["params.yaml"]["recipe"]
-    print("\n".join(["", *summary_lines(recipe, metrics), ""]))
+    except UserError as error:
+        sys.exit(f"summary: {error}")
+    except (ValueError, LookupError, TypeError):  # During a merge, for example.
+        sys.exit(f"summary: {EVALUATE_JSON} is not whole: `git checkout HEAD metrics dvc.lock` restores it")
+    print("\n".join(["", *lines, ""]))
 
 
 def summary_lines(recipe: str, metrics: dict[str, float]) -> list[str]:

@@ -1,6 +1,7 @@
 """Python imports this at its start where a test puts the folder on PYTHONPATH; it looks on, or kills, from inside.
 
-AUDIT_FOLDER: the process appends to a file there, named after its stage, each file it opens and parameter it reads.
+AUDIT_FOLDER: the process appends to a file there, named after its stage, each file it opens, parameter it reads,
+and group of pinned packages that it asks for.
 KILL_AT: the process kills itself before its n-th write, fsync or rename below data/ (n from 1).
 """
 
@@ -14,7 +15,7 @@ def _audit(folder: str) -> None:
     log = (Path(folder) / _stage()).open("a", encoding="utf-8")
 
     def note(event: str, args: tuple[object, ...]) -> None:
-        if (event == "open" and isinstance(args[0], str)) or event == "mnist.read_param":
+        if (event == "open" and isinstance(args[0], str)) or event.startswith("mnist."):
             log.write(f"{event} {args[0]}\n")
             log.flush()
 
