@@ -120,7 +120,7 @@ def pull(project: Project, name: str | None) -> int:
     except CheckoutError:
         raise
     except DvcException as error:
-        files = ", ".join(Path(line).relative_to(Path.cwd()).as_posix() for line in str(error).splitlines()[1:])
+        files = ", ".join(sorted(Path(line).relative_to(Path.cwd()).as_posix() for line in str(error).splitlines()[1:]))
         raise LeftAlone(
             f"the workspace was left as it is, for what is nowhere else: {files}; if a run was killed that made it, "
             "`dvc repro` records it, else `dvc checkout --force` takes what dvc.lock records"
