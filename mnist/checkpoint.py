@@ -7,11 +7,11 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from pydantic import Field
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from mnist.data import DataParams
+from mnist.determinism import Threads
 from mnist.errors import UserError
 from mnist.model import NetworkParams, build_network
 from mnist.params import Section
@@ -28,7 +28,7 @@ class Description(Section):
 
     epoch: int
     network: NetworkParams
-    threads: int = Field(ge=1, le=64)
+    threads: Threads
     training: dict[str, Any]
     data: DataParams
     environment: dict[str, str]

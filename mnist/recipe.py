@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from mnist.augment import AugmentParams
+from mnist.determinism import Threads
 from mnist.model import NetworkParams
 from mnist.optimizer import OptimizerParams
 from mnist.params import Section
@@ -21,4 +22,4 @@ class Recipe(Section):
     schedule: Schedule
     loss: LossParams
     augment: AugmentParams | None
-    threads: int = Field(ge=1, le=64)
+    threads: Threads

@@ -82,6 +82,12 @@ def test_states_of_earlier_epochs_may_be_absent(tmp_path: Path) -> None:
     assert [record.epoch for record in History(INPUTS, tmp_path).records] == [1], "a new epoch replaces those behind it"
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"epoch": 1}', "\0\0\0"])
+def test_unreadable_manifest_means_that_nothing_is_there(root: Path, content: str) -> None:
+    only(root, "manifest.json").write_text(content)
+    assert History(INPUTS, root).records == []
+
+
 @pytest.mark.parametrize("line", [b"{", b"[]", b'{"epoch": 2}', b"\0\0\0", b"\xff"])
 def test_unreadable_line_of_the_manifest_drops_the_epochs_from_there_on(root: Path, line: bytes) -> None:
     path = only(root, "manifest.json")

@@ -135,6 +135,15 @@ def test_clone_has_the_same_bytes_whatever_git_is_told_of_line_ends(project: Pro
         assert (project.folder.parent / "other" / name).read_bytes() == (project.folder / name).read_bytes(), name
 
 
+def test_table_of_epochs_that_is_none_is_said_in_the_words_of_its_error(project: Project) -> None:
+    (project.folder / "metrics/train.csv").write_text("epoch\none\n")
+    status, output = verify(project, "--outputs")
+    assert status == UNCHECKED
+    assert (
+        "verify: metrics/train.csv is no table of epochs: `git checkout HEAD metrics/train.csv` restores it" in output
+    )
+
+
 def test_lock_file_that_cannot_be_read_is_named(project: Project) -> None:
     lock = project.folder / "dvc.lock"
     lock.write_text(f"<<<<<<< HEAD\n{lock.read_text()}")

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from mnist.errors import UserError
+from tools.objects import reason
 
 LOCK = Path("dvc.lock")
 
@@ -28,9 +29,8 @@ def parse_lock(text: str) -> dict[str, Any]:
     try:
         stages: dict[str, Any] = yaml.safe_load(text)["stages"]
     except (yaml.YAMLError, TypeError, KeyError) as error:
-        reason = " ".join(str(error).split())
         raise UserError(
-            f"{LOCK} cannot be read ({reason}): after a merge take one side's, `git checkout --ours {LOCK}`, "
+            f"{LOCK} cannot be read ({reason(error)}): after a merge take one side's, `git checkout --ours {LOCK}`, "
             f"else `git checkout HEAD {LOCK}`"
         ) from None
     return stages

@@ -98,8 +98,10 @@ def _check_recorded_sha256() -> Iterator[Finding | None]:
             actual = sha256_of(Path(path).read_bytes())
         except OSError:  # Missing, or what the check of its md5 says.
             continue
-        wrong = Finding(Problem.CORRUPTED, f"workspace {path}", f"has sha256 {actual}, recorded is {expected}")
-        yield None if actual == expected else wrong
+        if actual == expected:
+            yield None
+        else:
+            yield Finding(Problem.CORRUPTED, f"workspace {path}", f"has sha256 {actual}, recorded is {expected}")
 
 
 def _read_listing(store: Store, path: str, oid: str) -> dict[str, str] | None:

@@ -65,7 +65,10 @@ def verify_outputs(remote: str | None) -> int:
 
     try:
         num_files, findings = check_outputs(remote)
-    except (UserError, DvcException) as error:
+    except UserError as error:
+        print(f"verify: {error}")
+        return Problem.UNCHECKED
+    except DvcException as error:
         print(f"verify: {reason(error)}")
         return Problem.UNCHECKED
     status = 0
