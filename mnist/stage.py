@@ -1,6 +1,7 @@
 """What every stage does around its work: one process at a time, errors and interruptions in one line."""
 
 import fcntl
+import gc
 import os
 import signal
 import sys
@@ -25,6 +26,8 @@ def stage(name: str) -> Iterator[Inputs]:
     """
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
+    gc.freeze()  # What was imported is no garbage: not looking for it makes a process with torch end 0.6 s sooner.
+    gc.enable()  # See stages/__init__.py.
     try:
         with lock(name):
             yield Inputs()

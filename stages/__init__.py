@@ -1,10 +1,15 @@
 """Entry points: one file is one stage of dvc.yaml, run as `python -m stages.<name>`."""
 
 import ctypes
+import gc
 import signal
 import sys
 
 import mnist  # noqa: F401  (before any stage imports torch: this fixes the CPU profile)
+
+# Until `mnist.stage.stage` is entered, when all is imported: searching what torch's import makes for garbage, again and
+# again, takes 0.5 s of 3.1 s (2 cores of an AMD EPYC of the Zen 3 generation, torch 2.14.1, medians of 10 runs).
+gc.disable()
 
 # Until a stage handles it, Ctrl-C ends the process at once, also while torch loads, and without a traceback.
 signal.signal(signal.SIGINT, signal.SIG_DFL)

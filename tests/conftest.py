@@ -3,6 +3,7 @@
 import tools  # isort: skip  # noqa: F401  (before torch, for the CPU profile)
 
 import ctypes
+import gc
 import itertools
 import os
 import shutil
@@ -23,8 +24,10 @@ from tests.project import STAGES, Project, create_project
 from tests.remotes import SERVERS, Server
 from tests.tiny import write_tiny_dataset
 
-# Importing `stages` or `tools` lets Ctrl-C, and `stages` the end of the parent, end the process at once. The tests are
-# neither: Ctrl-C interrupts them, as ever, and they take down their servers.
+# Importing `stages` or `tools` lets Ctrl-C, and `stages` the end of the parent, end the process at once, and no garbage
+# is collected before a stage starts. The tests are neither: Ctrl-C interrupts them, as ever, and they take down their
+# servers.
+gc.enable()
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, 0)
