@@ -176,7 +176,7 @@ def growth(clone: Clone, num_rounds: int) -> list[Row]:
     """
     rows = []
     for what, stages, cases in (
-        ("epochs", ("train", "evaluate"), {factor: (factor, 20_000) for factor in (1, 2, 4)}),
+        ("epochs", ("train", "evaluate"), {factor: (5 * factor, 4_000) for factor in (1, 2, 4)}),
         # Not evaluate: its images are those of test and validation, as many in all cases.
         ("images", ("train",), {factor: (1, 40_000 * factor) for factor in (1, 2, 4)}),
     ):
