@@ -202,7 +202,7 @@ def growth(clone: Clone, num_rounds: int) -> list[Row]:
                     f"{what} x1",
                     [r.seconds for r in by_factor[1]],
                     linear,
-                    "1.8 to 2.2",
+                    "1.8 to 2.2" if stage == "train" else "",
                 )
             )
             more = f"{megabytes[4] - megabytes[1]:+.0f} MB"
