@@ -34,7 +34,10 @@ if sys.platform == "linux":
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give what is costly to set up, or binds fixed ports, to one of the processes that run tests."""
+    """Give what is costly to set up, or binds fixed ports, to one of the processes that run tests.
+
+    With pytest 9.2.0, pytest-xdist 3.8.0 does not: each process that needs it sets it up for itself.
+    """
     for item in items:
         for fixture in ("mnist_project", "servers"):
             if fixture in getattr(item, "fixturenames", ()):
