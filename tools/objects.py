@@ -8,6 +8,7 @@ from enum import IntFlag
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mnist.errors import UserError
 from tools.listing import parse_listing
 
 CHUNK_BYTES = 1 << 20
@@ -118,7 +119,9 @@ def md5_of(file: Any) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """An exception in one line."""
+    """An exception in one line; a UserError says all itself."""
+    if isinstance(error, UserError):
+        return str(error)
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 

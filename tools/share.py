@@ -64,9 +64,7 @@ def share(command: str, remote: str | None, optional: bool) -> int:
             return 0
         print(f"share: {error}")
         return 0 if optional else Problem.UNCHECKED
-    except UserError as error:
-        print(f"share: {error}")
-    except (DvcException, OSError) as error:
+    except (UserError, DvcException, OSError) as error:
         print(f"share: {reason(error)}")
     except KeyboardInterrupt:
         print("share: interrupted", file=sys.stderr)

@@ -65,10 +65,7 @@ def verify_outputs(remote: str | None) -> int:
 
     try:
         num_files, findings = check_outputs(remote)
-    except UserError as error:
-        print(f"verify: {error}")
-        return Problem.UNCHECKED
-    except DvcException as error:
+    except (UserError, DvcException) as error:
         print(f"verify: {reason(error)}")
         return Problem.UNCHECKED
     status = 0
