@@ -61,32 +61,31 @@ format: .venv/.installed-dev  ## rewrite the code as lint wants it
 	ruff check --fix
 
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet --universal --generate-hashes --no-annotate
-PIPELINE := pyproject.toml --group records --group numerics --group pictures --group report
+PIPELINE := pyproject.toml --group sources --group records --group numerics --group pictures --group report
 
 .PHONY: lock
 lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from pyproject.toml
-	$(COMPILE) $(PIPELINE) --output-file requirements.txt
-	$(COMPILE) --group remotes --constraint requirements.txt --output-file requirements-remotes.txt
-	$(COMPILE) $(PIPELINE) --group demo --constraint requirements.txt --output-file requirements-demo.txt
-	$(COMPILE) $(PIPELINE) --group dev --constraint requirements-demo.txt --constraint requirements-remotes.txt \
-		--output-file requirements-dev.txt
+	$(COMPILE) $(PIPELINE) --output-file requirements/pipeline.txt
+	$(COMPILE) --group remotes --constraint requirements/pipeline.txt --output-file requirements/remotes.txt
+	$(COMPILE) $(PIPELINE) --group demo --constraint requirements/pipeline.txt --output-file requirements/demo.txt
+	$(COMPILE) $(PIPELINE) --group dev --constraint requirements/demo.txt --constraint requirements/remotes.txt \
+		--output-file requirements/dev.txt
 
-.venv/.installed: requirements.txt
+.venv/.installed: requirements/pipeline.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=...")'
 	@.venv/bin/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
-.venv/.installed-remotes: requirements-remotes.txt .venv/.installed
+.venv/.installed-remotes: requirements/remotes.txt .venv/.installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
-# --no-deps: the file lists them all, and pip cannot be told of the override in pyproject.toml.
-.venv/.installed-demo: requirements-demo.txt .venv/.installed
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+.venv/.installed-demo: requirements/demo.txt .venv/.installed
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
-.venv/.installed-dev: requirements-dev.txt requirements-remotes.txt .venv/.installed
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt \
-		-r requirements-remotes.txt
+.venv/.installed-dev: requirements/dev.txt requirements/remotes.txt .venv/.installed
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt \
+		-r requirements/remotes.txt
 	touch $@ .venv/.installed-remotes

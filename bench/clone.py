@@ -14,9 +14,9 @@ import numpy as np
 import yaml
 
 from mnist import CPU_PROFILE
-from mnist.dataset import FOLDERS, RAW_DATA, TRAINING_IMAGES, TRAINING_LABELS
+from mnist.dataset import FOLDERS, TRAINING_IMAGES, TRAINING_LABELS
 from mnist.idx import IMAGE_SIZE, NUM_CLASSES
-from tests.tiny import idx_images, idx_labels
+from mnist.paths import RAW_DATA
 
 ROOT = Path(__file__).parent.parent
 
@@ -70,8 +70,9 @@ class Clone:
         raw = self.folder / RAW_DATA / FOLDERS["mnist"]
         images = generator.integers(0, 256, (num_images + 5000, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
         labels = generator.integers(0, NUM_CLASSES, len(images), np.uint8)
-        (raw / TRAINING_IMAGES).write_bytes(idx_images(images))
-        (raw / TRAINING_LABELS).write_bytes(idx_labels(labels))
+        for name, array in ((TRAINING_IMAGES, images), (TRAINING_LABELS, labels)):
+            header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+            (raw / name).write_bytes(header + array.tobytes())
 
     def run(self, *command: str) -> Run:
         """Run a command there; a failure ends the benchmark with its output."""

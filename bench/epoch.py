@@ -9,15 +9,15 @@ import time
 import torch
 
 from mnist.data import DataParams, load_test, load_training
-from mnist.dataset import RAW_DATA
 from mnist.determinism import derive_seed, make_deterministic
-from mnist.epoch import make_step, train_epoch
 from mnist.inference import evaluate
 from mnist.memory import keep_freed_memory
 from mnist.model import build_network
-from mnist.optimizer import AdamW
-from mnist.params import read_param
-from mnist.recipe import Recipe
+from mnist.paths import RAW_DATA
+from pipeline.params import read_param
+from stages.train.epoch import make_step, train_epoch
+from stages.train.optimizer import AdamW
+from stages.train.recipe import Recipe
 
 
 def main() -> None:

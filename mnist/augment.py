@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from mnist.params import Section
+from pipeline.params import Section
 
 
 class AugmentParams(Section):

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from mnist.data import DataParams
 from mnist.determinism import Threads
-from mnist.errors import UserError
 from mnist.model import NetworkParams, build_network
-from mnist.params import Section
+from pipeline.errors import UserError
+from pipeline.params import Section
 
 # One key that holds all: the order of several keys in the file's header is random (safetensors issue 584).
 METADATA_KEY = "checkpoint"

@@ -8,9 +8,9 @@ from pydantic import Field
 from torch import Tensor
 
 from mnist.dataset import FOLDERS, TEST_IMAGES, TEST_LABELS, TRAINING_IMAGES, TRAINING_LABELS, DatasetName
-from mnist.errors import UserError
 from mnist.idx import parse_images, parse_labels
-from mnist.params import PARAMS_FILE, Section
+from pipeline.errors import UserError
+from pipeline.params import PARAMS_FILE, Section
 
 
 class DataParams(Section):

@@ -5,7 +5,6 @@ from typing import Literal
 
 DatasetName = Literal["mnist", "fashion_mnist", "kmnist"]
 
-RAW_DATA = Path("data/raw")
 FOLDERS: dict[DatasetName, Path] = {
     "mnist": Path("MNIST/raw"),
     "fashion_mnist": Path("FashionMNIST/raw"),

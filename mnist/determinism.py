@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from mnist.errors import UserError
+from pipeline.errors import UserError
 
 RECORDED_DEVICE = "CPU x86_64 AVX2"  # What dvc.lock and metrics/ in git were made on.
 Threads = Annotated[int, Field(ge=1, le=64)]  # A number that `make_deterministic` takes.

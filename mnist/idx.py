@@ -7,7 +7,7 @@ Source: the section "File formats" of LeCun's MNIST page.
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist.errors import UserError
+from pipeline.errors import UserError
 
 IMAGE_SIZE = 28
 NUM_CLASSES = 10

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mnist.idx import IMAGE_SIZE, NUM_CLASSES
-from mnist.params import Section
+from pipeline.params import Section
 
 Width = Annotated[int, Field(ge=1, le=1024)]
 

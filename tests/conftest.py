@@ -1,13 +1,10 @@
 """What tests share: tiny data in MNIST's format, and a copy of the project that learns it in seconds."""
 
-import tools  # isort: skip  # noqa: F401  (before torch, for the CPU profile)
+import mnist  # isort: skip  # noqa: F401  (before torch, for the CPU profile)
 
-import ctypes
-import gc
 import itertools
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,19 +15,10 @@ import torch
 from playwright.sync_api import Browser, sync_playwright
 
 from mnist.determinism import make_deterministic
-from stages import SET_PARENT_DEATH_SIGNAL
 from tests import ROOT
 from tests.project import STAGES, Project, create_project
 from tests.remotes import SERVERS, Server
 from tests.tiny import write_tiny_dataset
-
-# Importing `stages` or `tools` lets Ctrl-C, and `stages` the end of the parent, end the process at once, and no garbage
-# is collected before a stage starts. The tests are neither: Ctrl-C interrupts them, as ever, and they take down their
-# servers.
-gc.enable()
-signal.signal(signal.SIGINT, signal.default_int_handler)
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, 0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

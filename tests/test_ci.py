@@ -29,7 +29,7 @@ def test_results_that_are_not_the_commits_fail(project: Project) -> None:
     assert done.returncode != 0
     assert '\n-  "test_errors": 1' in done.stdout
     project.commit()
-    project.append("mnist/statistics.py", "# edited\n")
+    project.append("stages/evaluate/statistics.py", "# edited\n")
     done = project.run(*MAKE, "unchanged", check=False)
     assert done.returncode != 0
     assert "\n+      md5: " in done.stdout

@@ -195,7 +195,7 @@ def test_interrupted_run_leaves_at_once_without_a_traceback(
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (lambda project: project.append("mnist/schedule.py", "# edited\n"), "mnist/schedule.py"),
+        (lambda project: project.append("stages/train/schedule.py", "# edited\n"), "stages/train/schedule.py"),
         (lambda project: project.append(TRAINING_LABELS_FILE, "\n"), TRAINING_LABELS_FILE),
         (lambda project: project.set_param("recipes.demo.batch_size", 16), "params.yaml: recipes.demo"),
         (lambda project: project.edit("pyproject.toml", "numpy==", "numpy==9"), "pins numpy==9"),
@@ -232,9 +232,9 @@ def test_longer_training_continues_and_shorter_one_trains_nothing(project: Proje
 
 
 def test_training_that_starts_anew_says_why(project: Project) -> None:
-    project.append("mnist/schedule.py", "# edited\n")
+    project.append("stages/train/schedule.py", "# edited\n")
     output = project.run("python", "-m", "stages.train").stdout
-    assert "starting at epoch 1 of 3: changed since the last training: mnist/schedule.py" in output
+    assert "starting at epoch 1 of 3: changed since the last training: stages/train/schedule.py" in output
 
 
 def test_damaged_epoch_is_dropped_aloud_and_trained_again(project: Project, trained_template: Project) -> None:

@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from tools.results import WORKSPACE, Results, ResultsError, read_results
+from tools.store.results import WORKSPACE, Results, ResultsError, read_results
 
 SIGNIFICANCE = 0.05
 Verdict = Literal["better", "worse", "within chance", "same", "undecided", ""]

@@ -13,8 +13,8 @@ from typing import Any
 
 from PIL import Image
 
-from mnist.errors import UserError
-from tools.image import FORMATS, to_mnist_form
+from pipeline.errors import UserError
+from tools.digit.image import FORMATS, to_mnist_form
 
 HOST = "127.0.0.1"
 # Read by gradio and httpx: no telemetry, no look for newer versions, and no proxy on the way to the page.
@@ -85,7 +85,7 @@ def build_app() -> Any:
     """
     import gradio  # Takes seconds, and is optional; so is torch for --help.
 
-    from tools.classifier import Classifier
+    from tools.digit.classifier import Classifier
 
     classifier = Classifier()
 

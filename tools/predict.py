@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist.errors import UserError
-from tools.image import ALLOWED, read_digit
+from pipeline.errors import UserError
+from tools.digit.image import ALLOWED, read_digit
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def classify(digits: dict[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.float
     Raises:
         UserError: data/model.safetensors is missing or cannot be used.
     """
-    from tools.classifier import Classifier  # Imports torch, which --help does not need.
+    from tools.digit.classifier import Classifier  # Imports torch, which --help does not need.
 
     probabilities = Classifier().probabilities(np.stack(list(digits.values())))
     return dict(zip(digits, probabilities, strict=True))

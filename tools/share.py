@@ -18,14 +18,14 @@ from pathlib import Path
 from dvc.exceptions import DvcException
 from dvc.repo import Repo, lock_repo
 
-from mnist.errors import UserError
 from mnist.paths import CHECKPOINTS, TRAIN_CSV
-from mnist.stage import INTERRUPTED_STATUS
-from tools.fetch import Fetcher
-from tools.objects import Finding, Problem, Store, reason
-from tools.project import Project, Runs
-from tools.remote import NotConfigured, Unavailable, open_remote
-from tools.send import Sender
+from pipeline.errors import UserError
+from pipeline.stage import INTERRUPTED_STATUS
+from tools.store.fetch import Fetcher
+from tools.store.objects import Finding, Problem, Store, reason
+from tools.store.project import Project, Runs
+from tools.store.remote import NotConfigured, Unavailable, open_remote
+from tools.store.send import Sender
 
 SECRETS = Path(".dvc/config.local")
 MOST_SHOWN = 10
@@ -125,7 +125,7 @@ def pull(project: Project, name: str | None) -> int:
         ) from None
     print(f"share: all is there and right; files fetched from {remote.store.name}: {fetcher.num_fetched}")
     if fetcher.num_fetched or any(changes.values()):
-        from tools.resume import fill_history  # Imports torch, which nothing else here needs.
+        from tools.store.resume import fill_history  # Imports torch, which nothing else here needs.
 
         try:
             print(f"share: {fill_history()}")

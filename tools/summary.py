@@ -3,12 +3,10 @@
 import argparse
 import json
 import sys
-from pathlib import Path
 
-from mnist.errors import UserError
-from tools.lock import read_lock
-
-EVALUATE_JSON = Path("metrics/evaluate.json")
+from mnist.paths import EVALUATE_JSON
+from pipeline.errors import UserError
+from tools.store.lock import read_lock
 
 
 def main() -> None:

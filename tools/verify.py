@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist.errors import UserError
-from mnist.stage import INTERRUPTED_STATUS
-from tools.lock import locked_outputs, read_lock
+from mnist.paths import ENVIRONMENT_JSON, EVALUATE_JSON
+from pipeline.errors import UserError
+from pipeline.stage import INTERRUPTED_STATUS
+from tools.store.lock import locked_outputs, read_lock
 
-ENVIRONMENT_JSON, EVALUATE_JSON = "metrics/environment.json", "metrics/evaluate.json"
 # Three standard errors of an accuracy of 99.2 % on 10,000 images; what is compared where bits cannot be the same.
 ACCURACY_TOLERANCE = 0.003
 
@@ -60,8 +60,8 @@ def verify_outputs(remote: str | None) -> int:
     """Print what is wrong with the files at hand; return the exit status."""
     from dvc.exceptions import DvcException  # A run in a clone does not need dvc in this process.
 
-    from tools.objects import Problem, reason
-    from tools.outputs import check_outputs
+    from tools.store.objects import Problem, reason
+    from tools.store.outputs import check_outputs
 
     try:
         num_files, findings = check_outputs(remote)
@@ -151,7 +151,7 @@ def _files_in_git(folder: Path, paths: Iterable[str]) -> dict[str, str]:
     }
 
 
-def _read_json(folder: Path, name: str) -> dict[str, Any]:
+def _read_json(folder: Path, name: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads((folder / name).read_text(encoding="utf-8"))
     except FileNotFoundError:

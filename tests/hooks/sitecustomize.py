@@ -15,7 +15,7 @@ def _audit(folder: str) -> None:
     log = (Path(folder) / _stage()).open("a", encoding="utf-8")
 
     def note(event: str, args: tuple[object, ...]) -> None:
-        if (event == "open" and isinstance(args[0], str)) or event.startswith("mnist."):
+        if (event == "open" and isinstance(args[0], str)) or event.startswith("pipeline."):
             log.write(f"{event} {args[0]}\n")
             log.flush()
 

@@ -1,0 +1,1 @@
+"""What makes any stage trustworthy; it knows neither the data nor the network, and needs no torch."""

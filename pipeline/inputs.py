@@ -1,0 +1,94 @@
+"""What a run of a stage is made from: parameters, pinned packages, the files it reads, and the code that is loaded.
+
+DVC records the inputs of a stage as they are when the stage ends. One that was edited in the meantime would be
+recorded as the origin of results that it has no part in; so a stage notes what it read and looks again at its end.
+"""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from pipeline.environment import PROJECT_FILE, pinned_versions
+from pipeline.errors import UserError
+from pipeline.files import sha256_of
+from pipeline.params import PARAMS_FILE, flatten, read_param
+
+
+class Inputs:
+    """Notes all that a stage reads through it, and the project's modules loaded so far."""
+
+    def __init__(self) -> None:
+        self._params: dict[str, tuple[Any, Any]] = {}
+        self._versions: dict[str, dict[str, str]] = {}
+        self._files = {path: sha256_of(path.read_bytes()) for path in _loaded_code()}
+
+    def param(self, key: str, expected: Any) -> Any:
+        """The value at a key of params.yaml as type `expected`; see `read_param`."""
+        value = read_param(key, expected)
+        self._params[key] = (expected, value)
+        return value
+
+    def versions(self, *groups: str) -> dict[str, str]:
+        """The version of each package of the dependency groups; see `pinned_versions`."""
+        for group in groups:
+            self._versions[group] = pinned_versions(group)
+        return {package: version for group in groups for package, version in self._versions[group].items()}
+
+    def files(self, paths: Iterable[Path]) -> None:
+        """Note files that the stage reads.
+
+        Raises:
+            UserError: one is missing.
+        """
+        for path in paths:
+            try:
+                self._files[path] = sha256_of(path.read_bytes())
+            except FileNotFoundError:
+                raise UserError(f"{path} is missing: run `dvc repro`, or fetch it with `dvc pull`") from None
+
+    def values(self, without: str = "") -> dict[str, Any]:
+        """All that was noted, by name: parameters by dotted key, packages, files by path with their sha256.
+
+        `without` names a field to leave out of the sections that have it.
+        """
+        values: dict[str, Any] = {}
+        for key, (_, value) in self._params.items():
+            plain = TypeAdapter(Any).dump_python(value, mode="json")
+            if isinstance(plain, dict):
+                plain.pop(without, None)
+            values |= flatten({key: plain})
+        files = {path.as_posix(): sha256 for path, sha256 in self._files.items()}
+        return values | self.versions(*self._versions) | files
+
+    def verify_unchanged(self) -> None:
+        """Call before results are published.
+
+        Raises:
+            UserError: an input is no longer what it was when it was read.
+        """
+        changed = []
+        for key, (expected, value) in self._params.items():
+            if read_param(key, expected) != value:
+                changed.append(f"{PARAMS_FILE}: {key}")
+        for group, versions in self._versions.items():
+            if pinned_versions(group) != versions:
+                changed.append(f"{PROJECT_FILE}: {group}")
+        for path, sha256 in self._files.items():
+            if not path.is_file() or sha256_of(path.read_bytes()) != sha256:
+                changed.append(path.as_posix())
+        if changed:
+            raise UserError(
+                f"changed while the stage was running: {', '.join(changed)}; nothing was published, as it would count "
+                "as made from the new version; run `dvc repro` again"
+            )
+
+
+def _loaded_code() -> list[Path]:
+    """The project's own files among the modules, relative to its root; an environment may lie inside the project."""
+    root, installed = Path.cwd(), Path(sys.prefix)
+    files = [Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))]
+    own = {file for file in files if file.is_relative_to(root) and not file.is_relative_to(installed)}
+    return sorted(file.relative_to(root) for file in own)

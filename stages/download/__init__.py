@@ -1,0 +1,1 @@
+"""Brings the files of the data set."""

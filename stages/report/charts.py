@@ -1,0 +1,100 @@
+"""The report's charts, as Vega-Lite specifications: one column wide, in the colours of the page around them."""
+
+from typing import Any, Literal
+
+import altair as alt
+import pandas as pd
+
+# Two colours that the colour-blind tell apart, with a contrast of at least 3 on white and on black.
+FIRST, SECOND = "#2f7ed8", "#d9730d"
+TEXT = "currentColor"  # The page's own, so that charts follow it into the dark.
+HEIGHT = 260
+SMALLEST = 1e-6  # What a table with six decimals can hold, above the zero that a logarithmic scale cannot show.
+STRONGEST_SHADE = 0.6  # Texts on it stay readable.
+
+
+def loss_chart(train: pd.DataFrame, best_epoch: int) -> Any:
+    """Return the chart of metrics/train.csv; its losses are those that the training saw."""
+    columns = {"train_loss": "training", "validation_loss": "validation"}
+    return curves(train, columns, "cross entropy", best_epoch, log=True)
+
+
+def accuracy_chart(checkpoints: pd.DataFrame, best_epoch: int) -> Any:
+    """Return the chart of metrics/checkpoints.csv."""
+    columns = {"validation_accuracy": "validation", "test_accuracy": "test"}
+    return curves(checkpoints, columns, "accuracy", best_epoch)
+
+
+def curves(table: pd.DataFrame, columns: dict[str, str], y_title: str, best_epoch: int, log: bool = False) -> Any:
+    """Return the chart of some columns (name: label) by epoch, with a rule at the best epoch; NaNs are left out.
+
+    `table` has a row per epoch.
+    """
+    columns = {name: label for name, label in columns.items() if table[name].notna().any()}
+    long = (
+        table.rename(columns=columns)
+        .melt("epoch", list(columns.values()), var_name="curve", value_name="value")
+        .dropna(subset=["value"])
+    )
+    if log:
+        long["value"] = long["value"].clip(lower=SMALLEST)
+    epochs = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"))
+    lines = (
+        alt.Chart(long)
+        .mark_line(point={"size": 18, "filled": True}, strokeWidth=1.5)
+        .encode(
+            epochs,
+            alt.Y("value:Q", title=y_title, scale=alt.Scale(type="log") if log else alt.Scale(zero=False)),
+            alt.Color("curve:N", title=None, scale=alt.Scale(domain=list(columns.values()), range=[FIRST, SECOND])),
+            alt.StrokeDash("curve:N", title=None, scale=alt.Scale(domain=list(columns.values()))),
+            tooltip=["curve", "epoch", alt.Tooltip("value:Q", format=".4f")],
+        )
+    )
+    best = alt.Chart(pd.DataFrame({"epoch": [best_epoch]})).encode(epochs)
+    rule = best.mark_rule(color=TEXT, strokeDash=[2, 3])
+    align: Literal["left", "right"] = "right" if 2 * best_epoch > len(table) else "left"
+    chosen = best.mark_text(text=f" chosen: {best_epoch} ", color=TEXT, align=align, y=HEIGHT - 8)
+    courses = [
+        f"{label} goes from {curve['value'].iloc[0]:.4f} to {curve['value'].iloc[-1]:.4f}"
+        for label, curve in long.groupby("curve", sort=False)
+    ]
+    return _finish(
+        lines + rule + chosen,
+        f"{y_title.capitalize()} by epoch: {', '.join(courses)}. Epoch {best_epoch}, the chosen one, is marked.",
+    )
+
+
+def confusion_chart(table: pd.DataFrame) -> Any:
+    """Return the chart of the confusion matrix; `table` has label, prediction and count, a row per pair."""
+    is_error = table["label"] != table["prediction"]
+    errors = table[is_error].sort_values("count", ascending=False, kind="stable")
+    most, num_errors = errors.iloc[0], errors["count"].sum()
+    shades = table["count"].where(is_error) / max(most["count"], 1)
+    table = table.assign(shade=(STRONGEST_SHADE * shades).fillna(STRONGEST_SHADE), is_error=is_error)
+    base = alt.Chart(table).encode(
+        alt.X("prediction:O", title="prediction", axis=alt.Axis(labelAngle=0)), alt.Y("label:O", title="label")
+    )
+    cells = base.mark_rect(stroke=TEXT, strokeOpacity=0.15).encode(
+        color=alt.condition("datum.is_error", alt.value(SECOND), alt.value(FIRST)),
+        opacity=alt.Opacity("shade:Q", scale=None),
+        tooltip=["label", "prediction", "count"],
+    )
+    counts = base.mark_text(color=TEXT, fontSize=10).encode(
+        text="count:Q", opacity=alt.condition(alt.datum.count > 0, alt.value(1), alt.value(0.25))
+    )
+    worst = f", most often {most['label']} taken for {most['prediction']} ({most['count']} times)" if num_errors else ""
+    return _finish(
+        cells + counts, f"Confusion matrix of labels and predictions: {num_errors} errors{worst}.", height=340
+    )
+
+
+def _finish(chart: Any, description: str, height: int = HEIGHT) -> Any:
+    """The specification, with texts and lines in the page's colour."""
+    axis = dict.fromkeys(("labelColor", "titleColor", "domainColor", "tickColor", "gridColor"), TEXT)
+    return (
+        chart.properties(width="container", height=height, description=description, background="transparent")
+        .configure_axis(**axis, gridOpacity=0.15, labelFontSize=12, titleFontSize=12)
+        .configure_legend(labelColor=TEXT, labelFontSize=12, orient="top")
+        .configure_view(stroke=None)
+        .to_dict()
+    )

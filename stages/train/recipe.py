@@ -1,0 +1,25 @@
+"""A recipe: everything that determines a training apart from the data."""
+
+from pydantic import Field
+
+from mnist.augment import AugmentParams
+from mnist.determinism import Threads
+from mnist.model import NetworkParams
+from pipeline.params import Section
+from stages.train.optimizer import OptimizerParams
+from stages.train.schedule import Schedule
+from stages.train.step import LossParams
+
+
+class Recipe(Section):
+    """One entry of `recipes` in params.yaml."""
+
+    seed: int = Field(ge=0, lt=2**63)
+    network: NetworkParams
+    epochs: int = Field(ge=1, le=999)
+    batch_size: int = Field(ge=1, le=60_000)
+    optimizer: OptimizerParams
+    schedule: Schedule
+    loss: LossParams
+    augment: AugmentParams | None
+    threads: Threads

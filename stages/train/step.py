@@ -1,0 +1,33 @@
+"""One step of training: the loss of a batch, its gradient, the update."""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeline.params import Section
+from stages.train.optimizer import AdamW
+
+
+class LossParams(Section):
+    """Cross entropy of the logits, or, as in the notes, of probabilities taken for logits: a second softmax."""
+
+    input: Literal["logits", "probabilities"]
+    label_smoothing: float = Field(ge=0, lt=1)
+
+
+def train_step(
+    network: nn.Module, optimizer: AdamW, params: LossParams, images: Tensor, labels: Tensor, learning_rate: Tensor
+) -> Tensor:
+    """Update the network once and return the batch's mean loss (no gradient).
+
+    Images are float32 [N, 1, 28, 28], labels int64 [N], the learning rate a float32 scalar, all on one device.
+    """
+    outputs = network(images)
+    if params.input == "probabilities":
+        outputs = functional.softmax(outputs, dim=1)
+    loss = functional.cross_entropy(outputs, labels, label_smoothing=params.label_smoothing)
+    optimizer.step(torch.autograd.grad(loss, optimizer.parameters), learning_rate)
+    return loss.detach()

@@ -1,0 +1,92 @@
+"""Trains the epochs that a history lacks, and publishes what it has."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from mnist.checkpoint import Description, decode_tensors, encode, encode_tensors
+from mnist.data import Examples
+from mnist.determinism import derive_seed
+from mnist.inference import evaluate
+from mnist.model import build_network
+from mnist.paths import CHECKPOINTS, OPTIMIZER, TRAIN_CSV, checkpoint_name
+from mnist.trained import EpochRecord
+from pipeline.errors import UserError
+from pipeline.files import replace_folder, sha256_of, write_file
+from pipeline.progress import Progress
+from pipeline.tables import write_csv
+from stages.train.epoch import make_step, train_epoch
+from stages.train.history import History
+from stages.train.optimizer import AdamW
+from stages.train.recipe import Recipe
+
+
+def announce(history: History, num_epochs: int) -> None:
+    """Say where the training starts, and why there."""
+    if history.dropped:
+        print(f"epochs {', '.join(map(str, history.dropped))} are dropped: files of theirs are missing or damaged")
+    num_done, num_kept = history.resumable(num_epochs), min(num_epochs, len(history.records))
+    if num_done < num_kept:
+        print(f"epochs {num_done + 1} to {num_kept} are trained again: the optimizer's state behind them is not here")
+    if num_done == 0:
+        print(f"starting at epoch 1 of {num_epochs}: {history.origin}", flush=True)
+    elif num_done < num_epochs:
+        print(f"continuing at epoch {num_done + 1} of {num_epochs}: {history.origin}", flush=True)
+    else:
+        print(f"all {num_epochs} epochs are there, nothing to train: {history.origin}", flush=True)
+
+
+def train(
+    history: History,
+    recipe: Recipe,
+    training: Examples,
+    validation: Examples,
+    describe: Callable[..., Description],
+) -> None:
+    """Add to the history the epochs that it lacks; the examples' device is the one to train on.
+
+    Raises:
+        UserError: the loss or a weight is no longer a finite number.
+    """
+    device = training.labels.device
+    torch.manual_seed(derive_seed(recipe.seed, epoch=0, purpose="network"))
+    network = build_network(recipe.network).to(device)
+    optimizer = AdamW(network.parameters(), recipe.optimizer)
+    num_done = history.resumable(recipe.epochs)
+    if num_done:
+        network.load_state_dict(decode_tensors(history.checkpoint(num_done)))
+        optimizer.load_state(decode_tensors(history.optimizer_state(num_done)))
+    step = make_step(network, optimizer, recipe)
+    progress = Progress("epoch", recipe.epochs, num_done)
+    for epoch in range(num_done + 1, recipe.epochs + 1):
+        loss = train_epoch(step, network, training, recipe, epoch)
+        if not (math.isfinite(loss) and all(value.isfinite().all() for value in network.state_dict().values())):
+            raise UserError(
+                f"the weights grew beyond all bounds in epoch {epoch}, whose loss is {loss:.4g}: "
+                "lower optimizer.learning_rate of the recipe"
+            )
+        score = evaluate(network, validation)
+        checkpoint = encode(network, describe(epoch=epoch))
+        optimizer_state = encode_tensors(optimizer.state(), history.metadata(checkpoint))
+        record = EpochRecord(
+            epoch=epoch,
+            train_loss=loss,
+            validation_loss=score.loss,
+            validation_accuracy=score.accuracy,
+            checkpoint_sha256=sha256_of(checkpoint),
+            optimizer_sha256=sha256_of(optimizer_state),
+        )
+        history.append(record, checkpoint, optimizer_state)
+        progress.advance(loss=loss, validation_accuracy=score.accuracy)
+
+
+def publish(history: History, num_epochs: int) -> None:
+    """Write the outputs that DVC knows, from the first `num_epochs` epochs of the history."""
+    records = history.records[:num_epochs]
+    replace_folder(CHECKPOINTS, {Path(checkpoint_name(r.epoch)): history.checkpoint(r.epoch) for r in records})
+    write_file(OPTIMIZER, history.optimizer_state(num_epochs))
+    table = pd.DataFrame(records).drop(columns="optimizer_sha256").rename(columns={"checkpoint_sha256": "sha256"})
+    write_csv(TRAIN_CSV, table)

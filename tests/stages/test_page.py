@@ -1,0 +1,113 @@
+"""The report is one page that shows everything, without a network, on a phone and in the dark."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser, Page
+
+from stages.report.page import PICTURES, number, percent
+from tests.project import Project
+
+CHARTS = ("loss", "accuracy", "confusion")
+
+
+@pytest.fixture(scope="module")
+def report(trained_template: Project) -> Path:
+    return trained_template.folder / "metrics/report.html"
+
+
+@pytest.fixture
+def page(browser: Browser, report: Path) -> Iterator[Page]:
+    """The report in a browser without network; whatever it complains about or asks for fails the test."""
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: complaints.append(request.url) if request.url.startswith("http") else None)
+    page.goto(report.as_uri())
+    for chart in CHARTS:
+        page.wait_for_selector(f"#{chart} svg")
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def test_every_chart_and_picture_is_shown(page: Page) -> None:
+    for chart in CHARTS:
+        box = page.locator(f"#{chart} svg").bounding_box()
+        assert box is not None
+        assert box["width"] > 200
+        assert box["height"] > 200
+    assert page.locator("#accuracy svg [aria-roledescription='line mark container'] path").count() == 2
+    assert page.locator("#confusion svg [aria-roledescription='rect mark container'] path").count() == 100
+    sizes = page.eval_on_selector_all("img", "images => images.map(image => image.naturalWidth)")
+    assert len(sizes) == len(PICTURES)
+    assert all(size > 100 for size in sizes)
+
+
+def test_page_says_the_numbers_of_the_metrics(page: Page, trained_template: Project) -> None:
+    metrics = pd.read_json(trained_template.folder / "metrics/evaluate.json", typ="series")
+    text = page.inner_text("main")
+    assert percent(metrics["test_accuracy"]) in page.inner_text(".headline")
+    assert f"{metrics['test_errors']:.0f} errors" in text
+    assert f"{percent(metrics['test_accuracy_low'])} to {percent(metrics['test_accuracy_high'])}" in " ".join(
+        text.split()
+    )
+    assert "optimizer.learning_rate" in text
+    assert "split_seed" in text
+    assert "torch" in text
+    assert page.locator("tr.chosen td").first.text_content() == f"{metrics['best_epoch']:.0f}"
+
+
+@pytest.mark.parametrize("width", [360, 400, 1400])
+def test_page_fits_the_screen(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_function("() => document.querySelector('#loss svg').getBoundingClientRect().width <= innerWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_stand_out_from_the_page_by_day_and_night(page: Page, scheme: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    paper = luminance(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert (paper < 0.1) == (scheme == "dark")
+    for selector, style in (("body", "color"), ("figcaption", "color"), ("#loss svg text", "fill")):
+        text = luminance(page.eval_on_selector(selector, f"element => getComputedStyle(element).{style}"))
+        lighter, darker = max(text, paper), min(text, paper)
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5, (selector, "WCAG 2.2, 1.4.3")
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance, 0 to 1, of `rgb(r, g, b)`. Source: WCAG 2.2, definition of relative luminance."""
+    channels = [int(channel) / 255 for channel in re.findall(r"\d+", colour)[:3]]
+    linear = [channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_charts_and_pictures_have_a_text_alternative(page: Page) -> None:
+    assert all(page.eval_on_selector_all("img", "images => images.map(image => image.alt)"))
+    for chart in CHARTS:
+        assert page.get_attribute(f"#{chart} svg", "aria-label") or page.get_attribute(f"#{chart}", "aria-label")
+
+
+def test_report_again_is_the_same_bytes(project: Project) -> None:
+    before = project.results()
+    for stage in ("illustrate", "report"):
+        project.run("python", "-m", f"stages.{stage}")
+    assert project.results() == before
+
+
+def test_page_without_validation_images_says_why_the_last_epoch_was_chosen(project: Project) -> None:
+    project.set_param("data.validation_size", 0)
+    project.repro()
+    text = " ".join((project.folder / "metrics/report.html").read_text().split())
+    assert "was chosen as the last one, as there are no validation images" in text
+    assert ">nan<" not in text.lower()
+
+
+def test_numbers_have_a_fixed_form() -> None:
+    assert (percent(0.99264), number(0.5), number(float("nan"))) == ("99.26 %", "0.5000", "")

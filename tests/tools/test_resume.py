@@ -1,0 +1,42 @@
+"""A training that was made elsewhere is made longer here, or it is said why not."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UserError
+from tests.project import NUM_EPOCHS, Project
+from tests.tools.test_verify import flip_last_byte
+from tools.store.resume import fill_history
+
+
+@pytest.fixture
+def restored(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a project whose outputs are there and whose history is not; the test works in it."""
+    shutil.rmtree(project.folder / "data/.resume")
+    monkeypatch.chdir(project.folder)
+    return project.folder
+
+
+def test_history_is_filled_once(restored: Path) -> None:
+    assert fill_history() == f"a longer training goes on after epoch {NUM_EPOCHS}, trained elsewhere"
+    files = {path: path.read_bytes() for path in restored.glob("data/.resume/*/*")}
+    assert len(files) == NUM_EPOCHS + len(["optimizer", "manifest", "inputs"])
+    assert fill_history() == f"a longer training goes on after epoch {NUM_EPOCHS}"
+    assert {path: path.read_bytes() for path in restored.glob("data/.resume/*/*")} == files
+
+
+@pytest.mark.parametrize(
+    "name", ["data/optimizer.safetensors", "metrics/train.csv", "data/checkpoints/epoch_002.safetensors"]
+)
+def test_damaged_file_is_named_and_nothing_is_filled(restored: Path, name: str) -> None:
+    flip_last_byte(restored / name)
+    with pytest.raises(UserError, match=f"{name} is .*not the one"):
+        fill_history()
+    assert not list(restored.glob("data/.resume/*/manifest.json"))
+
+
+def test_without_the_optimizers_state_training_starts_anew(restored: Path) -> None:
+    (restored / "data/optimizer.safetensors").unlink()
+    assert fill_history().endswith("so a longer training starts anew")

@@ -1,0 +1,384 @@
+"""Whatever is wrong on a remote, it is named, nothing is lost, and after the repair the next try succeeds."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import s3fs
+import yaml
+from dvc.repo import Repo
+from dvc_objects.fs.errors import RemoteMissingDepsError
+
+from pipeline.errors import UserError
+from tests.project import NUM_EPOCHS, STAGES, Project, stages_run
+from tests.remotes import KEY, SECRET, SERVERS, Server, clone, share
+from tools.store.remote import open_remote
+
+CORRUPTED, MISSING, UNCHECKED = 1, 2, 4
+BYTES_BEFORE_THE_END = 300_000
+OTHER_BYTES = 300_000
+
+
+def locked_md5(project: Project, path: str) -> str:
+    """The md5 that dvc.lock records for an output."""
+    stages = yaml.safe_load((project.folder / "dvc.lock").read_text())["stages"].values()
+    [md5] = [out["md5"] for stage in stages for out in stage["outs"] if out["path"] == path]
+    return str(md5)
+
+
+def object_path(project: Project, path: str) -> str:
+    md5 = locked_md5(project, path)
+    return f"files/md5/{md5[:2]}/{md5[2:]}"
+
+
+def snapshot(project: Project) -> dict[Path, bytes]:
+    """The workspace's files and their contents."""
+    skipped = (".git", ".dvc", "__pycache__")
+    paths = [path for path in project.folder.rglob("*") if path.is_file() and not set(path.parts) & set(skipped)]
+    return {path: path.read_bytes() for path in paths}
+
+
+class Store:
+    """The files of a server's remote, to be damaged."""
+
+    def __init__(self, server: Server) -> None:
+        [url] = server.replacements.values()
+        self._root = url.removeprefix("s3://")
+        self._fs: Any = None
+        if server.kind == "s3":
+            endpoint = f"http://127.0.0.1:{server.port}"
+            self._fs = s3fs.S3FileSystem(key=KEY, secret=SECRET, endpoint_url=endpoint, use_listings_cache=False)
+
+    def entries(self) -> list[str]:
+        return self._find("runs")
+
+    def objects(self) -> list[str]:
+        return self._find("files")
+
+    def _find(self, folder: str) -> list[str]:
+        root = f"{self._root}/{folder}"
+        found = self._fs.find(root) if self._fs else [str(path) for path in Path(root).glob("*/*/*")]
+        return sorted(path.removeprefix(f"{self._root}/") for path in found)
+
+    def read(self, path: str) -> bytes:
+        if self._fs:
+            return bytes(self._fs.cat_file(f"{self._root}/{path}"))
+        return Path(self._root, path).read_bytes()
+
+    def write(self, path: str, content: bytes) -> None:
+        self.remove(path)
+        if self._fs:
+            self._fs.pipe_file(f"{self._root}/{path}", content)
+        else:
+            Path(self._root, path).write_bytes(content)
+
+    def remove(self, path: str) -> None:
+        if self._fs:
+            self._fs.rm_file(f"{self._root}/{path}")
+        else:
+            Path(self._root, path).unlink()
+
+
+@pytest.fixture(scope="module", params=["folder", "s3"])
+def shared(
+    request: pytest.FixtureRequest,
+    trained_template: Project,
+    tmp_path_factory: pytest.TempPathFactory,
+    servers: Callable[[str], Server],
+) -> tuple[Project, Server]:
+    """A project that was pushed to a server; each test leaves both as they were."""
+    server = servers(request.param)
+    project = trained_template.copy(tmp_path_factory.mktemp("shared") / "copy")
+    server.configure(project)
+    share(project, server, "push")
+    return project, server
+
+
+def test_damaged_objects_and_entries_are_named_set_aside_and_mended(shared: tuple[Project, Server]) -> None:
+    project, server = shared
+    store, other = Store(server), clone(project, "damaged")
+    predictions, model, listing = (
+        object_path(project, path) for path in ("data/predictions.csv", "data/model.safetensors", "data/checkpoints")
+    )
+    content = bytearray(store.read(listing))
+    content[-4] ^= 1
+    store.write(listing, bytes(content))
+    store.write(predictions, store.read(predictions)[:10])
+    store.remove(model)
+    entry = store.entries()[0]
+    store.write(entry, store.read(entry).replace(b"exec python", b"exec  python"))
+    before = snapshot(other)
+
+    output = share(other, server, "pull", expected=CORRUPTED | MISSING)
+    for problem, what in (
+        ("corrupted", f"data/checkpoints ({locked_md5(project, 'data/checkpoints')}): has md5"),
+        ("corrupted", f"data/predictions.csv ({locked_md5(project, 'data/predictions.csv')}): has md5"),
+        ("missing", f"data/model.safetensors ({locked_md5(project, 'data/model.safetensors')}): is not there"),
+        ("corrupted", f"run-cache entry {entry.removeprefix('runs/')}: its content belongs to"),
+    ):
+        assert f"{problem:<10} remote share {what}" in output
+    assert snapshot(other) == before
+    assert len(list((other.folder / ".dvc/tmp/share/aside").iterdir())) == 3
+    assert share(other, server, "pull", "--optional", expected=CORRUPTED)
+    assert snapshot(other) == before
+    share(project, server, "status", expected=CORRUPTED | MISSING)
+
+    share(project, server, "push")
+    share(other, server, "pull")
+    assert other.results() == project.results()
+    share(other, server, "status")
+
+
+def test_pull_leaves_what_a_killed_run_made_and_repro_records_it(shared: tuple[Project, Server]) -> None:
+    project, server = shared
+    other = clone(project, "killed")
+    share(other, server, "pull")
+    other.set_param("recipes.demo.seed", 7)
+    other.run("python", "-m", "stages.train")
+    before = other.results()
+    output = share(other, server, "pull", expected=UNCHECKED)
+    assert "the workspace was left as it is, for what is nowhere else: " in output
+    assert "data/optimizer.safetensors" in output
+    assert share(other, server, "pull", "--optional") == output
+    assert other.results() == before
+    assert "all 3 epochs are there, nothing to train" in other.run("dvc", "repro").stdout
+
+
+def test_pull_with_a_table_of_another_run_is_a_success_that_says_so(shared: tuple[Project, Server]) -> None:
+    project, server = shared
+    other = clone(project, "edited")
+    other.append("metrics/train.csv", "\n")
+    output = share(other, server, "pull")
+    assert "metrics/train.csv is not what dvc.lock records" in output
+    assert "a longer training would start anew: metrics/train.csv is not the one" in output
+
+
+def test_push_from_an_empty_cache_is_no_success(shared: tuple[Project, Server]) -> None:
+    project, server = shared
+    output = share(clone(project, "empty"), server, "push", expected=MISSING)
+    assert f"missing    cache data/raw ({locked_md5(project, 'data/raw')}): is not there" in output
+
+
+def test_rotten_object_of_the_cache_is_fetched_anew(shared: tuple[Project, Server]) -> None:
+    project, server = shared
+    other = clone(project, "rotten")
+    share(other, server, "pull")
+    path = other.folder / ".dvc/cache" / object_path(project, "data/model.safetensors")
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content[:-1])
+    path.chmod(0o444)
+    assert "files fetched from remote share: 1" in share(other, server, "pull")
+    assert path.read_bytes() == content
+
+
+def test_missing_remote_and_credentials_are_said_in_one_line(trained_template: Project, tmp_path: Path) -> None:
+    project = trained_template.copy(tmp_path / "copy")
+    nowhere = Server("folder", tmp_path)
+    for command in ("push", "pull", "status"):
+        expected = "share: no remote is configured: `dvc remote add --default share URL`\n"
+        assert share(project, nowhere, command, expected=UNCHECKED) == expected
+    project.run("dvc", "remote", "add", "--default", "share", "s3://bucket/mnist")
+    project.run("dvc", "remote", "modify", "share", "endpointurl", "http://127.0.0.1:9")
+    home = replace(nowhere, variables={"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path)})
+    output = share(project, home, "pull", expected=UNCHECKED)
+    assert output.splitlines() == [output.strip()]
+    assert "credentials" in output
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (".dvc/cache", "lies in the cache"),
+        ("data/raw/share", "lies in an output"),
+        ("params.yaml", "is a file; name a folder"),
+    ],
+)
+def test_folder_that_cannot_keep_what_is_shared_is_refused(project: Project, url: str, said: str) -> None:
+    project.run("dvc", "remote", "add", "--default", "share", str(project.folder / url))
+    before = snapshot(project)
+    for command in ("push", "pull"):
+        output = share(project, Server("folder", project.folder), command, expected=UNCHECKED)
+        assert output.startswith(f"share: remote share: {project.folder / url} {said}")
+        assert output.count("\n") == 1
+    assert snapshot(project) == before
+
+
+def test_package_that_a_remote_needs_is_named_in_one_line(trained_template: Project, tmp_path: Path) -> None:
+    project = trained_template.copy(tmp_path / "copy")
+    project.run("dvc", "remote", "add", "--default", "share", "gs://bucket/mnist")
+    for command in ("push", "pull", "status"):
+        assert share(project, Server("folder", tmp_path), command, expected=UNCHECKED) == (
+            "share: remote share needs a package: gs is supported, but requires 'dvc-gs' to be installed; "
+            "for S3, SSH and WebDAV run `pip install -r requirements/remotes.txt`\n"
+        )
+
+
+def test_package_that_a_plugin_needs_is_named() -> None:
+    def get_remote_odb(name: str) -> None:
+        raise RemoteMissingDepsError(cast(Any, None), "s3", "s3://bucket", ["s3fs", "boto3"])
+
+    repo = SimpleNamespace(config={"core": {}}, cloud=SimpleNamespace(get_remote_odb=get_remote_odb))
+    with pytest.raises(UserError, match="remote share needs a package: s3fs, boto3; for S3"):
+        open_remote(cast(Repo, repo), "share")
+
+
+def test_remote_that_nobody_pushed_to_holds_nothing(project: Project, tmp_path: Path) -> None:
+    project.run("dvc", "remote", "add", "--default", "share", str(tmp_path / "unmounted"))
+    output = share(project, Server("folder", tmp_path), "pull", expected=UNCHECKED)
+    assert output == "share: remote share holds nothing: nobody has pushed to it, or its URL is wrong\n"
+
+
+@contextmanager
+def dying_proxy(port: int, num_bytes: int) -> Iterator[int]:
+    """A port that leads to another, until so many bytes were sent; from then on it drops every connection."""
+    listener, open_sockets, sent = socket.create_server(("127.0.0.1", 0)), [], 0
+
+    def pump(source: socket.socket, target: socket.socket, counted: bool) -> None:
+        nonlocal sent
+        with contextlib.suppress(OSError):
+            while chunk := source.recv(1 << 16):
+                sent += len(chunk) if counted else 0
+                if sent > num_bytes:
+                    break
+                target.sendall(chunk)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while sent <= num_bytes:
+                client = listener.accept()[0]
+                open_sockets.append(client)
+                server = socket.create_connection(("127.0.0.1", port))
+                open_sockets.append(server)
+                for ends in ((client, server, True), (server, client, False)):
+                    threading.Thread(target=pump, args=ends, daemon=True).start()
+        for end in open_sockets:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        for end in (listener, *open_sockets):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+def test_push_to_a_server_that_dies_on_the_way_is_completed_by_the_next(
+    project: Project, servers: Callable[[str], Server]
+) -> None:
+    server = servers("s3")
+    with dying_proxy(server.port, num_bytes=BYTES_BEFORE_THE_END) as port:
+        server.configure(project, **{"https://s3.example.org": f"http://127.0.0.1:{port}"})
+        push = project.run("python", "-m", "tools.share", "push", check=False, **server.variables)
+    assert push.returncode & MISSING, push.stdout
+    assert "push again" in push.stdout
+    assert "Traceback" not in push.stdout
+    assert 0 < len(Store(server).objects()) < len(list((project.folder / ".dvc/cache/files").glob("*/*/*")))
+    project.run("dvc", "remote", "modify", "share", "endpointurl", f"http://127.0.0.1:{server.port}")
+    project.commit()
+    share(project, server, "push")
+    other = clone(project)
+    share(other, server, "pull")
+    assert other.results() == project.results()
+
+
+def test_push_to_a_folder_that_is_killed_on_the_way_is_completed_by_the_next(
+    project: Project, servers: Callable[[str], Server]
+) -> None:
+    server = servers("folder")
+    server.configure(project)
+    [remote] = map(Path, server.replacements.values())
+    num_objects = len(list((project.folder / ".dvc/cache/files").glob("*/*/*")))
+    command = [sys.executable, "-m", "tools.share", "push"]
+    push = subprocess.Popen(command, cwd=project.folder, env=project.environment(), stdout=subprocess.DEVNULL)
+    while push.poll() is None and len(list(remote.glob("files/*/*/*"))) < 3:
+        pass
+    push.kill()
+    assert push.wait() == -signal.SIGKILL
+    assert len(Store(server).objects()) < num_objects
+    share(project, server, "push")
+    other = clone(project)
+    share(other, server, "pull")
+    assert other.results() == project.results()
+
+
+def small_disk(folder: Path, size: str, *options: str) -> None:
+    command = ["mount", "-t", "tmpfs", "-o", ",".join([*options, f"size={size}"]), "tmpfs", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"needs the right to mount a small disk: {done.stderr.strip()}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small disk")
+@pytest.mark.parametrize(("kind", "error"), [("folder", "No space left on device"), ("s3", "internal error")])
+def test_full_disk_is_reported_and_the_next_push_completes(
+    project: Project, tmp_path: Path, kind: str, error: str
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    small_disk(disk, "1200k")
+    server = SERVERS[kind](disk).at("remote")
+    try:
+        server.start()
+        server.configure(project)
+        (disk / "other data").write_bytes(bytes(OTHER_BYTES))
+        output = share(project, server, "push", expected=MISSING)
+        assert error in output
+        assert "push again" in output
+        other = clone(project)
+        share(other, server, "pull", expected=MISSING)
+        small_disk(disk, "40m", "remount")
+        share(project, server, "push")
+        share(other, server, "pull")
+        assert other.results() == project.results()
+    finally:
+        server.stop()
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_colleagues_run_is_restored_and_made_longer_by_the_new_epochs_only(
+    project: Project, servers: Callable[[str], Server]
+) -> None:
+    server = servers("folder")
+    server.configure(project)
+    run = ("dvc", "exp", "run", "--name", "seed", "-S", "recipe=seed")
+    assert stages_run(project.run(*run).stdout) == STAGES[1:]
+    of_seed = project.results()
+    project.run("git", "checkout", "--quiet", "HEAD", "--", ".")
+    project.run("dvc", "checkout", "--quiet")
+    share(project, server, "push")
+    other = clone(project)
+    share(other, server, "pull")
+    other.set_param("recipes.demo.epochs", NUM_EPOCHS + 1)
+    assert f"continuing at epoch {NUM_EPOCHS + 1} of" in other.run("dvc", "repro", "train").stdout
+    longer = other.results()
+    other.run("git", "checkout", "--quiet", "HEAD", "--", ".")
+    assert stages_run(other.run(*run).stdout) == []
+    assert other.results() == of_seed
+    project.set_param("recipes.demo.epochs", NUM_EPOCHS + 1)
+    project.repro("train")
+    trained_here = project.results()
+    for path in (
+        "data/optimizer.safetensors",
+        "metrics/train.csv",
+        f"data/checkpoints/epoch_00{NUM_EPOCHS + 1}.safetensors",
+    ):
+        assert longer[path] == trained_here[path]

@@ -1,0 +1,123 @@
+"""A DVC remote: its objects and its run-cache entries, and in one line why it cannot be used."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dvc.config import NoRemoteError
+from dvc.exceptions import DvcException
+from dvc.fs import HTTPFileSystem, LocalFileSystem
+from dvc.repo import Repo
+from dvc_objects.fs.errors import RemoteMissingDepsError
+
+from pipeline.errors import UserError
+from tools.store.objects import Store, reason
+
+ENTRY_NAME = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}/[0-9a-f]{64}")
+
+
+class Unavailable(Exception):
+    """Nothing can be had from the remote; the message says why, and what to do."""
+
+
+class NotConfigured(Unavailable):
+    """No remote was asked for, and none is the default."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A remote that answered."""
+
+    name: str
+    store: Store
+    root: str
+    is_there: bool  # Whether the folder, bucket's prefix or the like exists.
+    entries: tuple[str, ...]  # `<two digits>/<key>/<value>` each
+
+    @property
+    def fs(self) -> Any:
+        """Its file system."""
+        return self.store.odb.fs
+
+    def entry_path(self, entry: str) -> str:
+        """Where a run-cache entry lies, or would lie."""
+        return str(self.fs.join(self.root, "runs", *entry.split("/")))
+
+    def read_entry(self, entry: str) -> bytes | None:
+        """A run-cache entry's content, or None if there is none."""
+        try:
+            with self.fs.open(self.entry_path(entry), "rb") as file:
+                content: bytes = file.read()
+        except FileNotFoundError:
+            return None
+        return content
+
+    def set_aside(self, path: str) -> str:
+        """Move a damaged file of the remote to its folder `damaged`; return where it is then."""
+        folder = self.fs.join(self.root, "damaged")
+        self.fs.makedirs(folder, exist_ok=True)
+        aside = str(self.fs.join(folder, "".join(self.fs.parts(path)[-2:])))
+        self.fs.move(path, aside)
+        return aside
+
+
+def open_remote(repo: Repo, name: str | None) -> Remote:
+    """The remote of this name, or the default one.
+
+    Raises:
+        Unavailable: there is none, or it does not answer.
+        UserError: a package is missing, or its folder is no place for it.
+    """
+    name = name or repo.config["core"].get("remote")
+    # Else an object of an S3 server that is down takes half a minute: s3fs, too, tries five times.
+    os.environ.setdefault("AWS_MAX_ATTEMPTS", "2")
+    try:
+        store = Store(f"remote {name}", repo.cloud.get_remote_odb(name))
+        root = repo.cloud.get_remote_odb(name, hash_name="md5-dos2unix").path
+    except NoRemoteError:
+        raise NotConfigured("no remote is configured: `dvc remote add --default share URL`") from None
+    except (ImportError, RemoteMissingDepsError) as error:
+        missing = ", ".join(error.missing_deps) if isinstance(error, RemoteMissingDepsError) else error
+        raise UserError(
+            f"remote {name} needs a package: {missing}; "
+            "for S3, SSH and WebDAV run `pip install -r requirements/remotes.txt`"
+        ) from None
+    except DvcException as error:
+        raise Unavailable(f"remote {name} cannot be used: {reason(error)}") from None
+    fs = store.odb.fs
+    if isinstance(fs, LocalFileSystem):
+        _check_folder(repo, name, Path(root).resolve())
+    if isinstance(fs, HTTPFileSystem):
+        raise Unavailable(f"remote {name} is HTTP, which cannot hold a run-cache: use webdav:// instead")
+    try:
+        folders = _folders(fs, root)
+        found = fs.find(fs.join(root, "runs")) if folders and "runs" in folders else []
+        names = ("/".join(fs.parts(path)[-3:]) for path in found)
+        entries = tuple(name for name in names if ENTRY_NAME.fullmatch(name))  # And not one that is being written.
+    except Exception as error:  # Each kind of remote raises its own.
+        raise Unavailable(f"remote {name} does not answer, or refuses: {reason(error)}") from None
+    if folders is None and fs.protocol.startswith("webdav"):
+        raise Unavailable(f"remote {name}: the folder of its URL is not there, and must be made on the server first")
+    return Remote(name, store, root, folders is not None, entries)
+
+
+def _check_folder(repo: Repo, name: str | None, root: Path) -> None:
+    """Raise UserError if what is pushed to this folder would not be there to stay."""
+    if root.exists() and not root.is_dir():
+        raise UserError(f"remote {name}: {root} is a file; name a folder: `dvc remote modify {name} url FOLDER`")
+    outputs = [Path(out.fs_path) for stage in repo.index.stages for out in stage.outs]
+    for kind, path in [("the cache", Path(repo.cache.legacy.path)), *(("an output", path) for path in outputs)]:
+        if root.is_relative_to(path.resolve()):
+            raise UserError(
+                f"remote {name}: {root} lies in {kind}; name another: `dvc remote modify {name} url FOLDER`"
+            )
+
+
+def _folders(fs: Any, root: str) -> set[str] | None:
+    """What lies at the top of a remote; None if that itself is not there. Unlike `exists`, it hides no other error."""
+    try:
+        return {fs.name(path.rstrip("/")) for path in fs.ls(root, detail=False)}
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,102 @@
+"""Reads the results that a commit records: metrics from git, predictions from DVC's cache or remote."""
+
+import io
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import dvc.api
+import pandas as pd
+from dvc.exceptions import DvcException, PathMissingError
+from dvc.repo import Repo
+from dvc.scm import SCMError
+
+from mnist.paths import EVALUATE_JSON, PREDICTIONS_CSV, RAW_DATA
+from pipeline.errors import UserError
+from tools.store.lock import LOCK, locked_outputs, parse_lock
+from tools.store.objects import md5_of
+
+WORKSPACE = "workspace"
+
+
+class ResultsError(Exception):
+    """A revision has no results; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What `name`, a revision or the workspace, says of its network.
+
+    `predictions` has label and prediction, a row per test image; it is None where they are nowhere to be had, and
+    `problem` says why. `data_md5` is that of the data set's folder.
+    """
+
+    name: str
+    recipe: str
+    metrics: dict[str, float]
+    data_md5: str
+    predictions: pd.DataFrame | None
+    problem: str = ""
+
+    def has_test_set_of(self, other: "Results") -> bool:
+        """Whether both were tested on the same images; both have predictions."""
+        assert self.predictions is not None
+        assert other.predictions is not None
+        return self.data_md5 == other.data_md5 and self.predictions["label"].equals(other.predictions["label"])
+
+
+def read_results(revision: str) -> Results:
+    """Return the results of a git revision, or of the workspace.
+
+    Raises:
+        ResultsError: there is no such revision, or it has no metrics.
+    """
+    try:
+        metrics = json.loads(_read(EVALUATE_JSON, revision))
+        if not isinstance(metrics, dict) or not all(isinstance(value, int | float) for value in metrics.values()):
+            raise ValueError(f"{EVALUATE_JSON} is not numbers by name")
+        stages = parse_lock(_read(LOCK, revision).decode())
+        recipe = stages["train"]["params"]["params.yaml"]["recipe"]
+        locked = locked_outputs(stages)
+        data_md5 = locked[RAW_DATA.as_posix()]
+    except SCMError as error:
+        raise ResultsError(f"{_one_line(error)}; name a commit, a branch or a tag of this repository") from None
+    except (DvcException, OSError) as error:
+        raise ResultsError(f"{revision} has no results: {_one_line(error)}; run `dvc repro` there and commit") from None
+    except (KeyError, TypeError, ValueError, UserError) as error:
+        raise ResultsError(f"{revision} has no complete results: {_one_line(error)}; run `dvc repro` there") from None
+    predictions, problem = None, ""
+    try:
+        content = _read(PREDICTIONS_CSV, revision)
+        if md5_of(io.BytesIO(content)) == locked[PREDICTIONS_CSV.as_posix()]:
+            predictions = pd.read_csv(io.BytesIO(content))
+        else:
+            problem = f"{PREDICTIONS_CSV} of {revision} is not the file that {LOCK} records: run `dvc repro`"
+    except Exception as error:  # A remote's library raises what it likes; metrics can be compared all the same.
+        reason = "" if isinstance(error, PathMissingError) else f" ({_one_line(error)})"  # Its text is about git.
+        problem = (
+            f"{PREDICTIONS_CSV} of {revision} is neither in the cache nor on a remote{reason}: `dvc fetch "
+            "--all-commits` brings what a remote has; `dvc repro`, in a clone of that commit if it is an older one, "
+            "makes it anew"
+        )
+    return Results(revision, recipe, metrics, data_md5, predictions, problem)
+
+
+def _read(path: Path, revision: str) -> bytes:
+    if revision == WORKSPACE:
+        return path.read_bytes()
+    content: bytes = dvc.api.read(path.as_posix(), rev=revision, mode="rb", config=_todays_config())
+    return content
+
+
+@cache
+def _todays_config() -> dict[str, dict[str, Any]]:
+    """The remotes and the cache of now: those of an old revision may not have been there yet."""
+    with Repo() as repo:
+        return {section: dict(repo.config[section]) for section in ("core", "cache", "remote")}
+
+
+def _one_line(error: Any) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,113 @@
+"""Checks entries of DVC's run-cache: files that say which outputs a stage's command made from which inputs.
+
+DVC looks an entry up by its folder's name, a hash of the command, the inputs, and the paths of the outputs, and then
+restores what the entry says, without comparing the two.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from dvc.utils import dict_sha256
+
+from tools.store.listing import MD5
+
+# More than DVC ever writes: an entry has some kilobytes, and its parameters are the deepest part.
+LARGEST_BYTES, DEEPEST = 1 << 20, 20
+NOT_HASHED = ("size", "nfiles")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a stage of dvc.yaml is, whatever the contents: its command and the paths of its inputs and outputs."""
+
+    cmd: str
+    deps: frozenset[str]
+    outs: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one run of a stage read and made; `name` is its path below `runs`, `outs` has md5s by path."""
+
+    name: str
+    cmd: str
+    deps: dict[str, str]
+    outs: dict[str, str]
+
+    @property
+    def shape(self) -> Shape:
+        """The stage that it can be of."""
+        return Shape(self.cmd, frozenset(self.deps), frozenset(self.outs))
+
+    @property
+    def key(self) -> str:
+        """What DVC finds it by."""
+        return self.name.split("/")[1]
+
+
+def parse_entry(name: str, content: bytes) -> Entry:
+    """Return the entry in a file `<two digits>/<key>/<value>` below `runs`.
+
+    Raises:
+        ValueError: it is malformed, or its content is not what its name says; the message says which.
+    """
+    try:
+        if len(content) > LARGEST_BYTES or not _is_plain(content):
+            raise TypeError
+        document = yaml.safe_load(content)
+        cmd = document["cmd"]
+        deps, outs = (_hashes(document[part]) for part in ("deps", "outs"))
+        key, value = _key(document), dict_sha256(document, exclude=NOT_HASHED)
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+        raise ValueError("it is no run-cache entry") from None
+    if not isinstance(cmd, str) or not outs:
+        raise ValueError("it is no run-cache entry")
+    if name != f"{key[:2]}/{key}/{value}":
+        raise ValueError(f"its content belongs to {key[:8]}.../{value[:8]}...: it was altered, or misplaced")
+    return Entry(name, cmd, deps, outs)
+
+
+def entry_of(lock: dict[str, Any]) -> Entry:
+    """The entry that DVC would make of a stage of dvc.lock."""
+    key, value = _key(lock), dict_sha256(lock, exclude=NOT_HASHED)
+    return Entry(f"{key[:2]}/{key}/{value}", lock["cmd"], _hashes(lock["deps"]), _hashes(lock["outs"]))
+
+
+def fits(entry: Entry, stages: set[Shape], code: dict[str, str]) -> bool:
+    """Whether this commit could use the entry, with whatever parameters: it is of one of the stages, and of this code.
+
+    `code` has the md5 of every input that no stage makes.
+    """
+    return entry.shape in stages and all(code.get(path, md5) == md5 for path, md5 in entry.deps.items())
+
+
+def contradiction(entry: Entry, locked: Iterable[Entry]) -> str | None:
+    """What dvc.lock records differently for the very inputs of the entry, if it does."""
+    for stage in locked:
+        if stage.key == entry.key and stage.outs != entry.outs:
+            different = [path for path, md5 in stage.outs.items() if entry.outs.get(path) != md5]
+            return f"for the inputs in dvc.lock it restores another {', '.join(different)}"
+    return None
+
+
+def _is_plain(content: bytes) -> bool:
+    """Whether the text has no aliases, which can make a short one endless, and no depth that takes forever to read."""
+    depth = 0
+    for event in yaml.parse(content):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or depth > DEEPEST:
+            return False
+    return True
+
+
+def _key(stage: dict[str, Any]) -> str:
+    return str(dict_sha256(stage | {"outs": [out["path"] for out in stage["outs"]]}, exclude=NOT_HASHED))
+
+
+def _hashes(files: list[dict[str, Any]]) -> dict[str, str]:
+    hashes = {file["path"]: file["md5"] for file in files}
+    if not all(isinstance(md5, str) and MD5.fullmatch(md5.removesuffix(".dir")) for md5 in hashes.values()):
+        raise TypeError
+    return hashes
