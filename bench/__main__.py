@@ -12,11 +12,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bench.clone import ROOT, Clone
-from bench.measurements import FULL, QUICK
+from bench.overhead import dvc, growth
 from bench.report import Row, conditions, markdown
+from bench.training import accuracies, evaluation, seed_and_fast, stages_of_demo
 
 RESULTS = ROOT / "bench/results.md"
 NUM_ROUNDS = 3
+FULL = (seed_and_fast, stages_of_demo, accuracies, evaluation, dvc, growth)
+QUICK = (seed_and_fast, dvc)
 
 
 def main() -> None:

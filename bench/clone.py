@@ -19,6 +19,7 @@ from mnist.idx import IMAGE_SIZE, NUM_CLASSES
 from mnist.paths import RAW_DATA
 
 ROOT = Path(__file__).parent.parent
+PYTHON = sys.executable
 
 
 @dataclass(frozen=True)

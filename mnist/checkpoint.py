@@ -1,6 +1,5 @@
 """Checkpoints: safetensors files that say themselves what they are, the same bytes for the same weights."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from mnist.data import DataParams
 from mnist.determinism import Threads
 from mnist.model import NetworkParams, build_network
 from pipeline.errors import UserError
+from pipeline.files import sha256_of
 from pipeline.params import Section
 
 # One key that holds all: the order of several keys in the file's header is random (safetensors issue 584).
@@ -64,7 +64,7 @@ def load(path: Path, sha256: str | None = None) -> tuple[nn.Module, Description]
         raise UserError(f"{path} is missing: run `dvc repro`, or fetch it with `dvc pull`") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
-    if sha256 is not None and (actual := hashlib.sha256(content).hexdigest()) != sha256:
+    if sha256 is not None and (actual := sha256_of(content)) != sha256:
         raise UserError(
             f"{path} is damaged: its sha256 is {actual}, recorded is {sha256}; remove it and `dvc checkout --force`, "
             "or train anew with `dvc repro --force train`"

@@ -40,7 +40,7 @@ def main() -> None:
         inputs.files(checkpoint_path(record.epoch) for record in trained)
         inputs.files(list_files(RAW_DATA, data_params.dataset))
         keep_freed_memory()
-        _, description = load(checkpoint_path(trained[0].epoch))
+        _, description = load(checkpoint_path(trained[0].epoch), trained[0].checkpoint_sha256)
         device = make_deterministic(description.threads)  # As in training: results depend on it.
         validation = load_training(RAW_DATA, data_params)[1].to(device)
         test = load_test(RAW_DATA, data_params).to(device)

@@ -30,9 +30,9 @@ def predictions_table(logits: Tensor, labels: Tensor) -> pd.DataFrame:
 
 
 def classes_table(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per class: how much of what was taken for it is it (precision), and of it was found (recall).
+    """Return a row per class: its number of images, precision and recall.
 
-    A precision without predictions, or a recall without images, is 0.
+    Precision is the fraction of right ones among the predictions of the class, recall among its images; without any, 0.
     """
     counts = confusion_table(predictions)["count"].to_numpy().reshape(NUM_CLASSES, NUM_CLASSES)
     num_right, num_images, num_predictions = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)

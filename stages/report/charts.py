@@ -39,17 +39,8 @@ def curves(table: pd.DataFrame, columns: dict[str, str], y_title: str, best_epoc
     if log:
         long["value"] = long["value"].clip(lower=SMALLEST)
     epochs = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"))
-    lines = (
-        alt.Chart(long)
-        .mark_line(point={"size": 18, "filled": True}, strokeWidth=1.5)
-        .encode(
-            epochs,
-            alt.Y("value:Q", title=y_title, scale=alt.Scale(type="log") if log else alt.Scale(zero=False)),
-            alt.Color("curve:N", title=None, scale=alt.Scale(domain=list(columns.values()), range=[FIRST, SECOND])),
-            alt.StrokeDash("curve:N", title=None, scale=alt.Scale(domain=list(columns.values()))),
-            tooltip=["curve", "epoch", alt.Tooltip("value:Q", format=".4f")],
-        )
-    )
+    scale = alt.Scale(type="log") if log else alt.Scale(zero=False)
+    lines = _lines(long, list(columns.values())).encode(epochs, alt.Y("value:Q", title=y_title, scale=scale))
     best = alt.Chart(pd.DataFrame({"epoch": [best_epoch]})).encode(epochs)
     rule = best.mark_rule(color=TEXT, strokeDash=[2, 3])
     align: Literal["left", "right"] = "right" if 2 * best_epoch > len(table) else "left"
@@ -58,10 +49,8 @@ def curves(table: pd.DataFrame, columns: dict[str, str], y_title: str, best_epoc
         f"{label} goes from {curve['value'].iloc[0]:.4f} to {curve['value'].iloc[-1]:.4f}"
         for label, curve in long.groupby("curve", sort=False)
     ]
-    return _finish(
-        lines + rule + chosen,
-        f"{y_title.capitalize()} by epoch: {', '.join(courses)}. Epoch {best_epoch}, the chosen one, is marked.",
-    )
+    description = f"{y_title.capitalize()} by epoch: {', '.join(courses)}."
+    return _finish(lines + rule + chosen, f"{description} Epoch {best_epoch}, the chosen one, is marked.")
 
 
 def confusion_chart(table: pd.DataFrame) -> Any:
@@ -85,6 +74,20 @@ def confusion_chart(table: pd.DataFrame) -> Any:
     worst = f", most often {most['label']} taken for {most['prediction']} ({most['count']} times)" if num_errors else ""
     return _finish(
         cells + counts, f"Confusion matrix of labels and predictions: {num_errors} errors{worst}.", height=340
+    )
+
+
+def _lines(long: pd.DataFrame, labels: list[str]) -> Any:
+    """A line per curve; `long` has curve, epoch and value, a row per point."""
+    colours = alt.Scale(domain=labels, range=[FIRST, SECOND])
+    return (
+        alt.Chart(long)
+        .mark_line(point={"size": 18, "filled": True}, strokeWidth=1.5)
+        .encode(
+            alt.Color("curve:N", title=None, scale=colours),
+            alt.StrokeDash("curve:N", title=None, scale=alt.Scale(domain=labels)),
+            tooltip=["curve", "epoch", alt.Tooltip("value:Q", format=".4f")],
+        )
     )
 
 

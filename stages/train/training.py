@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from torch import nn
 
 from mnist.checkpoint import Description, decode_tensors, encode, encode_tensors
 from mnist.data import Examples
@@ -51,23 +52,13 @@ def train(
     Raises:
         UserError: the loss or a weight is no longer a finite number.
     """
-    device = training.labels.device
-    torch.manual_seed(derive_seed(recipe.seed, epoch=0, purpose="network"))
-    network = build_network(recipe.network).to(device)
-    optimizer = AdamW(network.parameters(), recipe.optimizer)
     num_done = history.resumable(recipe.epochs)
-    if num_done:
-        network.load_state_dict(decode_tensors(history.checkpoint(num_done)))
-        optimizer.load_state(decode_tensors(history.optimizer_state(num_done)))
+    network, optimizer = _continue(history, num_done, recipe, training.labels.device)
     step = make_step(network, optimizer, recipe)
     progress = Progress("epoch", recipe.epochs, num_done)
     for epoch in range(num_done + 1, recipe.epochs + 1):
         loss = train_epoch(step, network, training, recipe, epoch)
-        if not (math.isfinite(loss) and all(value.isfinite().all() for value in network.state_dict().values())):
-            raise UserError(
-                f"the weights grew beyond all bounds in epoch {epoch}, whose loss is {loss:.4g}: "
-                "lower optimizer.learning_rate of the recipe"
-            )
+        _refuse_overflow(network, loss, epoch)
         score = evaluate(network, validation)
         checkpoint = encode(network, describe(epoch=epoch))
         optimizer_state = encode_tensors(optimizer.state(), history.metadata(checkpoint))
@@ -90,3 +81,22 @@ def publish(history: History, num_epochs: int) -> None:
     write_file(OPTIMIZER, history.optimizer_state(num_epochs))
     table = pd.DataFrame(records).drop(columns="optimizer_sha256").rename(columns={"checkpoint_sha256": "sha256"})
     write_csv(TRAIN_CSV, table)
+
+
+def _continue(history: History, num_done: int, recipe: Recipe, device: torch.device) -> tuple[nn.Module, AdamW]:
+    """The network and its optimizer behind so many epochs; behind none, as they are at the start."""
+    torch.manual_seed(derive_seed(recipe.seed, epoch=0, purpose="network"))
+    network = build_network(recipe.network).to(device)
+    optimizer = AdamW(network.parameters(), recipe.optimizer)
+    if num_done:
+        network.load_state_dict(decode_tensors(history.checkpoint(num_done)))
+        optimizer.load_state(decode_tensors(history.optimizer_state(num_done)))
+    return network, optimizer
+
+
+def _refuse_overflow(network: nn.Module, loss: float, epoch: int) -> None:
+    if not (math.isfinite(loss) and all(value.isfinite().all() for value in network.state_dict().values())):
+        raise UserError(
+            f"the weights grew beyond all bounds in epoch {epoch}, whose loss is {loss:.4g}: "
+            "lower optimizer.learning_rate of the recipe"
+        )
