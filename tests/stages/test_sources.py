@@ -21,10 +21,12 @@ from pipeline.errors import UserError
 from stages.download import genuine, sources
 from stages.download.genuine import CHECKSUMS_FILE, torchvision_class
 from stages.download.sources import NUM_ATTEMPTS, fetch
+from tests import ROOT
 
 CONTENTS = {name: f"the content of {name}".encode() for name in FILES}
 PACKED = {name: gzip.compress(content, mtime=0) for name, content in CONTENTS.items()}
 FIRST = FILES[0]
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
 Answer = tuple[int, bytes]
 
@@ -332,3 +334,12 @@ def test_packed_file_that_cannot_be_unpacked_is_not_genuine(folder: Path, spoil:
     for name in FILES:
         (folder / f"{name}.gz").write_bytes(spoil(PACKED[name]))
     assert f"{folder}/{FIRST}.gz is not the genuine file" in fetch_error()
+
+
+@pytest.mark.skipif(not DEBIAN.is_dir(), reason="needs Fashion-MNIST as Debian packs it: install dataset-fashion-mnist")
+def test_fashion_mnist_of_debian_is_genuine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("MNIST_DIR", str(DEBIAN))
+    packed = dict(torchvision_class("fashion_mnist").resources)
+    assert all(md5((DEBIAN / name).read_bytes()) != packed[name] for name in packed), "packed anew"
+    assert [len(content) for content in fetch("fashion_mnist").values()] == [47_040_016, 60_008, 7_840_016, 10_008]
