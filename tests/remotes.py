@@ -1,4 +1,4 @@
-"""Real servers on 127.0.0.1 that hold a DVC remote, each configured by the very lines of the README."""
+"""Real servers on 127.0.0.1 that hold a DVC remote, each configured by the very lines of docs/sharing.md."""
 
 import getpass
 import os
@@ -41,10 +41,10 @@ S3_CONFIG = """\
 """
 
 
-def readme_block(kind: str) -> str:
-    """The lines that the README gives for a kind of remote."""
-    section = (ROOT / "README.md").read_text().split("## Share\n")[1]
-    blocks = re.findall(r"^```\n(dvc remote add .*?)^```$", section, flags=re.MULTILINE | re.DOTALL)
+def block_for(kind: str) -> str:
+    """The lines that docs/sharing.md gives for a kind of remote."""
+    page = (ROOT / "docs/sharing.md").read_text()
+    blocks = re.findall(r"^```\n(dvc remote add .*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
     block: str = dict(zip(KINDS, blocks, strict=True))[kind]
     return block
 
@@ -55,7 +55,7 @@ class Server:
 
     kind: str
     folder: Path
-    replacements: dict[str, str] = field(default_factory=dict)  # What stands in the README, and what here.
+    replacements: dict[str, str] = field(default_factory=dict)  # What stands in the page, and what here.
     command: list[str] = field(default_factory=list)
     port: int = 0
     variables: dict[str, str] = field(default_factory=dict)
@@ -87,10 +87,10 @@ class Server:
             process.wait()
 
     def configure(self, project: Project, **changes: str) -> None:
-        """Run the README's lines in the project, with this server's address, and commit what they wrote."""
-        lines = readme_block(self.kind)
+        """Run the page's lines in the project, with this server's address, and commit what they wrote."""
+        lines = block_for(self.kind)
         for example, own in (self.replacements | FIXED[self.kind](self) | changes).items():
-            assert example in lines, f"the README no longer says {example}"
+            assert example in lines, f"docs/sharing.md no longer says {example}"
             lines = lines.replace(example, own)
         project.run("bash", "-euc", lines)
         project.commit()
@@ -179,7 +179,7 @@ def program(name: str, package: str) -> str:
     return path
 
 
-# What else of the README's lines is replaced.
+# What else of the page's lines is replaced.
 FIXED: dict[str, Callable[[Server], dict[str, str]]] = {
     "folder": lambda server: {},
     "ssh": lambda server: {"~/.ssh/id_ed25519": f"{server.folder}/user"},

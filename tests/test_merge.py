@@ -1,4 +1,4 @@
-"""Two branches with new results are merged by the README's lines, and nothing runs that one of them ran."""
+"""Two branches with new results are merged by the lines of docs/sharing.md, and nothing runs that one of them ran."""
 
 import re
 
@@ -23,8 +23,8 @@ def test_merge_of_two_results_runs_nothing(project: Project) -> None:
     assert "Merge conflict in metrics/train.csv" in conflict
     assert "Merge conflict in params.yaml" not in conflict
 
-    section = (ROOT / "README.md").read_text().split("### Merge\n")[1]
-    [lines] = re.findall(r"^```\n(.*?)^```$", section.split("\n### ")[0], flags=re.MULTILINE | re.DOTALL)
+    section = (ROOT / "docs/sharing.md").read_text().split("## Merge\n")[1]
+    [lines] = re.findall(r"^```\n(.*?)^```$", section.split("\n## ")[0], flags=re.MULTILINE | re.DOTALL)
     assert "make repro" in lines
     output = project.run("bash", "-euc", lines.replace("make repro", " ".join([*MAKE, "repro"]))).stdout
     assert stages_run(output) == []

@@ -94,10 +94,10 @@ def make_commands(ground: Path, user: str) -> None:
 
 @pytest.fixture
 def people(trained_template: Project, ground: Path, group: tuple[str, list[str]]) -> list[Person]:
-    """Two people whose clones use one cache, set up by the README's lines."""
+    """Two people whose clones use one cache, set up by the lines of docs/sharing.md."""
     name, members = group
     make_commands(ground, members[0])
-    section = (ROOT / "README.md").read_text().split("### Group cache\n")[1].split("\n### ")[0]
+    section = (ROOT / "docs/sharing.md").read_text().split("## Group cache\n")[1].split("\n## ")[0]
     once, each = re.findall(r"^```\n(.*?)^```$", section, flags=re.MULTILINE | re.DOTALL)
     cache = ground / "cache"
     subprocess.run(
