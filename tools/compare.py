@@ -85,15 +85,14 @@ def parse_arguments() -> argparse.Namespace:
 
 def compare_accuracy(old: Results, new: Results) -> AccuracyTest:
     """Return the exact McNemar test of both predictions, or why there is none."""
-    for results in (old, new):
-        if results.predictions is None:
-            return AccuracyTest("undecided", results.problem)
-    assert old.predictions is not None
-    assert new.predictions is not None
-    if not old.has_test_set_of(new):
+    if old.predictions is None:
+        return AccuracyTest("undecided", old.problem)
+    if new.predictions is None:
+        return AccuracyTest("undecided", new.problem)
+    labels = old.predictions["label"]
+    if old.data_md5 != new.data_md5 or not labels.equals(new.predictions["label"]):
         return AccuracyTest("undecided", "the test sets differ, so there are no images to compare on")
-    was_right = old.predictions["label"] == old.predictions["prediction"]
-    is_right = new.predictions["label"] == new.predictions["prediction"]
+    was_right, is_right = labels == old.predictions["prediction"], labels == new.predictions["prediction"]
     num_fixed, num_broken = int((is_right & ~was_right).sum()), int((was_right & ~is_right).sum())
     p_value = mcnemar(num_fixed, num_broken)
     verdict: Verdict

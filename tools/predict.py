@@ -55,11 +55,7 @@ def read_digits(names: list[str]) -> tuple[dict[str, NDArray[np.uint8]], dict[st
 
 
 def classify(digits: dict[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.float64]]:
-    """Return the probabilities [10] of each digit [28, 28].
-
-    Raises:
-        UserError: data/model.safetensors is missing or cannot be used.
-    """
+    """Return the probabilities [10] of each digit [28, 28]; raise UserError if there is no usable model."""
     from tools.digit.classifier import Classifier  # Imports torch, which --help does not need.
 
     probabilities = Classifier().probabilities(np.stack(list(digits.values())))

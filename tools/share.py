@@ -21,7 +21,7 @@ from pipeline.errors import UserError
 from tools.command import command
 from tools.store.fetch import Fetcher
 from tools.store.objects import Finding, Problem, status_of
-from tools.store.project import Project, Runs
+from tools.store.project import Project
 from tools.store.remote import NotConfigured, Unavailable, open_remote
 from tools.store.send import Sender
 
@@ -71,7 +71,7 @@ def push(project: Project, name: str | None) -> int:
     findings = sender.outputs(project.outputs())
     num_runs = 0
     if not findings:
-        num_runs, findings = sender.runs(Runs(project.repo))
+        num_runs, findings = sender.runs(project.usable_runs())
     if not findings:
         print(
             f"share: {remote.store.name} has all that dvc.lock records, and runs: {num_runs}; read back in full; "
@@ -96,7 +96,7 @@ def pull(project: Project, name: str | None) -> int:
             findings = fetcher.recorded_sha256(checkpoints)
         else:  # The table is of another run, and says nothing of these checkpoints, whose md5s are right.
             print(f"share: {TRAIN_CSV} is not what dvc.lock records: `git checkout HEAD metrics` restores it")
-    findings += fetcher.runs(Runs(project.repo))
+    findings += fetcher.runs(project.usable_runs())
     if findings:
         return report(findings, "nothing in the workspace was changed")
     if unsaved := project.unsaved(outs):

@@ -126,13 +126,14 @@ def run_all_stages(clone: Path, site_cache: Path) -> None:
 
 def compare_bytes(locked: dict[str, str], in_git: dict[str, str], now: dict[str, str]) -> list[Comparison]:
     """Return a comparison per output; md5s by path: of dvc.lock, of the files that the commit itself holds, and now."""
-    rows = []
-    for output in sorted(locked.keys() | now.keys()):
-        new = now.get(output, "none")
-        rows.append(Comparison(output, locked.get(output, "none"), new, locked.get(output) == new))
-        if output in in_git:
-            rows.append(Comparison(f"{output} in git", in_git[output], new, in_git[output] == new))
-    return rows
+    found = {output: now.get(output, "none") for output in locked | now}
+    comparisons = [
+        Comparison(output, locked.get(output, "none"), md5, locked.get(output) == md5) for output, md5 in found.items()
+    ]
+    comparisons += [
+        Comparison(f"{output} in git", md5, found[output], md5 == found[output]) for output, md5 in in_git.items()
+    ]
+    return sorted(comparisons, key=lambda comparison: comparison.output)
 
 
 def compare_accuracies(recorded: dict[str, Any], now: dict[str, Any]) -> list[Comparison]:

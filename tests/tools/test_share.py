@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -329,6 +330,11 @@ def test_push_to_a_folder_that_is_killed_on_the_way_is_completed_by_the_next(
     assert other.results() == project.results()
 
 
+def entries(runs: Path) -> set[Path]:
+    """The entries of a run-cache."""
+    return {path.relative_to(runs) for path in runs.glob("*/*/*")}
+
+
 def small_disk(folder: Path, size: str, *options: str) -> None:
     command = ["mount", "-t", "tmpfs", "-o", ",".join([*options, f"size={size}"]), "tmpfs", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -370,12 +376,20 @@ def test_colleagues_run_is_restored_and_made_longer_by_the_new_epochs_only(
     server.configure(project)
     run = ("dvc", "exp", "run", "--name", "seed", "-S", "recipe=seed")
     assert stages_run(project.run(*run).stdout) == STAGES[1:]
-    of_seed = project.results()
+    of_seed, runs = project.results(), entries(project.folder / ".dvc/cache/runs")
+    project.append("stages/report/charts.py", "# Other code, in a folder that dvc.yaml lists.\n")
+    assert project.repro("report") == ["report"]
+    [of_other_code] = entries(project.folder / ".dvc/cache/runs") - runs
     project.run("git", "checkout", "--quiet", "HEAD", "--", ".")
     project.run("dvc", "checkout", "--quiet")
     share(project, server, "push")
+    [remote] = map(Path, server.replacements.values())
+    assert entries(remote / "runs") == runs
+    (remote / "runs" / of_other_code).parent.mkdir(parents=True)
+    shutil.copy(project.folder / ".dvc/cache/runs" / of_other_code, remote / "runs" / of_other_code)
     other = clone(project)
     share(other, server, "pull")
+    assert entries(other.folder / ".dvc/cache/runs") == runs
     other.set_param("recipes.demo.epochs", NUM_EPOCHS + 1)
     assert f"continuing at epoch {NUM_EPOCHS + 1} of" in other.run("dvc", "repro", "train").stdout
     longer = other.results()

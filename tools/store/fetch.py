@@ -2,6 +2,8 @@
 
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from dvc_objects.fs import generic
@@ -9,11 +11,11 @@ from dvc_objects.fs.local import localfs
 
 from mnist.paths import CHECKPOINTS, TRAIN_CSV
 from pipeline.files import sha256_of
-from tools.store.objects import Finding, Problem, compare, in_threads, md5_of_file, reason
+from tools.store.objects import NUM_THREADS, Finding, Problem, compare, md5_of_file, reason
 from tools.store.outputs import recorded_sha256
-from tools.store.project import Project, Runs
+from tools.store.project import Project
 from tools.store.remote import Remote
-from tools.store.run_cache import Entry, parse_entry
+from tools.store.run_cache import Entry, Runs, parse_entry
 
 
 class Fetcher:
@@ -39,7 +41,9 @@ class Fetcher:
     def runs(self, runs: Runs) -> list[Finding]:
         """Bring the run-cache entries that this commit may use, with their outputs; return what is wrong."""
         findings = []
-        for name, content in zip(self._remote.entries, in_threads(self._read, self._remote.entries), strict=True):
+        with ThreadPoolExecutor(NUM_THREADS) as executor:
+            contents = list(executor.map(self._read, self._remote.entries))
+        for name, content in zip(self._remote.entries, contents, strict=True):
             title = self._remote.entry_title(name)
             if isinstance(content, Exception):
                 findings.append(Finding(Problem.UNCHECKED, title, reason(content)))
@@ -99,12 +103,11 @@ class Fetcher:
         path = self._project.runs / name
         try:
             if path.is_file():
-                try:
+                with suppress(ValueError):
                     content = path.read_bytes()
                     parse_entry(name, content)
                     return content
-                except ValueError:
-                    self._set_aside(path)
+                self._set_aside(path)
             return self._remote.read_entry(name) or b""
         except Exception as error:  # A remote's library raises what it likes.
             return error

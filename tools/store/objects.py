@@ -1,23 +1,19 @@
 """Reads objects of DVC's stores, every byte: DVC itself trusts their modes and times, and a remote unseen."""
 
-import functools
 import hashlib
-import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import IntFlag
 from pathlib import Path
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any
 
 from pipeline.errors import UserError
 from tools.store.listing import parse_listing
 
 CHUNK_BYTES = 1 << 20
-NUM_THREADS = 8
-T = TypeVar("T")
-R = TypeVar("R")
+NUM_THREADS = 8  # A remote answers many questions at once.
 
 
 class Problem(IntFlag):
@@ -57,9 +53,7 @@ class Store:
 
     def read(self, oid: str) -> bytes:
         """The content of an object."""
-        with self.odb.fs.open(self.path(oid), "rb") as file:
-            content: bytes = file.read()
-        return content
+        return bytes(self.odb.fs.cat_file(self.path(oid)))
 
     def check(self, name: str, oid: str) -> Finding | None:
         """What is wrong with an object."""
@@ -91,7 +85,8 @@ class Store:
             return finding
 
         names = {oid: name for name, oid in objects.items()}  # Files with the same content are one object.
-        findings = dict(zip(names, in_threads(check_one, names.items()), strict=True))
+        with ThreadPoolExecutor(NUM_THREADS) as executor:
+            findings = dict(zip(names, executor.map(check_one, names.items()), strict=True))
         wrong = {name: finding for name, oid in objects.items() if (finding := findings[oid]) is not None}
         return {name: replace(finding, name=self.title(name, objects[name])) for name, finding in wrong.items()}
 
@@ -121,7 +116,7 @@ def compare(name: str, expected: str, actual: str | None) -> Finding | None:
 
 def status_of(findings: Iterable[Finding]) -> int:
     """The exit status that tells these problems."""
-    return functools.reduce(operator.or_, (finding.problem for finding in findings), 0)
+    return sum({finding.problem for finding in findings})
 
 
 def md5_of_file(path: Path) -> str | None:
@@ -146,9 +141,3 @@ def reason(error: BaseException) -> str:
     if isinstance(error, UserError):
         return str(error)
     return " ".join(f"{type(error).__name__}: {error}".split())
-
-
-def in_threads(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """The function's results, in order: a remote answers many questions at once."""
-    with ThreadPoolExecutor(NUM_THREADS) as executor:
-        yield from executor.map(function, items)

@@ -37,11 +37,7 @@ def check_outputs(remote: str | None = None) -> tuple[int, list[Finding]]:
 
 
 def recorded_sha256() -> dict[str, str]:
-    """The sha256 of each checkpoint, by path, from metrics/train.csv, a file in git; empty if it is not there.
-
-    Raises:
-        UserError: it is no such table.
-    """
+    """The sha256 of each checkpoint, by path, from metrics/train.csv, a file in git; empty if it is not there."""
     if not TRAIN_CSV.is_file():
         return {}
     return {checkpoint_path(record.epoch).as_posix(): record.checkpoint_sha256 for record in read_trained()}

@@ -10,7 +10,7 @@ from dvc.repo import Repo
 
 from tools.store.lock import LOCK, read_lock
 from tools.store.objects import Store, md5_of_file
-from tools.store.run_cache import Entry, Shape, contradiction, entry_of, fits
+from tools.store.run_cache import Runs, Shape, entry_of
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,20 @@ class Project:
         targets = list(outs)
         return bool(targets) and any(self.repo.checkout(targets=targets)["stats"].values())
 
+    def usable_runs(self) -> Runs:
+        """Which run-cache entries this commit may use."""
+        made = {out.def_path for out in self.repo.index.outs}
+        stages: set[Shape] = set()
+        code: dict[str, str] = {}
+        for stage in self.repo.index.stages:
+            deps = {dep.def_path: dep for dep in stage.deps if not isinstance(dep, ParamsDependency)}
+            stages.add(Shape(stage.cmd, frozenset(deps), frozenset(out.def_path for out in stage.outs)))
+            for path in deps.keys() - made - code.keys():
+                if deps[path].exists:
+                    code[path] = deps[path].get_hash().value
+        locked = read_lock() if LOCK.is_file() else {}
+        return Runs(frozenset(stages), code, tuple(map(entry_of, locked.values())))
+
     def unwritable(self) -> Path | None:
         """A folder of the cache in which this user may not write, if there is one."""
         cache = Path(self.repo.cache.legacy.path)
@@ -71,27 +85,3 @@ class Project:
         if not cache.exists():  # It will be made in the first folder above it that is there.
             folders = [next(folder for folder in cache.parents if folder.exists())]
         return next((folder for folder in folders if not os.access(folder, os.W_OK | os.X_OK)), None)
-
-
-class Runs:
-    """Which run-cache entries this commit may use."""
-
-    def __init__(self, repo: Repo) -> None:
-        self._shapes: set[Shape] = set()
-        self._code: dict[str, str] = {}
-        made = {out.def_path for out in repo.index.outs}
-        for stage in repo.index.stages:
-            deps = {dep.def_path: dep for dep in stage.deps if not isinstance(dep, ParamsDependency)}
-            self._shapes.add(Shape(stage.cmd, frozenset(deps), frozenset(out.def_path for out in stage.outs)))
-            for path in deps.keys() - made - self._code.keys():
-                if deps[path].exists:
-                    self._code[path] = deps[path].get_hash().value  # A folder's, too, of what .dvcignore leaves of it.
-        self._locked = [entry_of(stage) for stage in (read_lock() if LOCK.is_file() else {}).values()]
-
-    def fit(self, entry: Entry) -> bool:
-        """Whether this commit could use it, with whatever parameters."""
-        return fits(entry, self._shapes, self._code)
-
-    def contradiction(self, entry: Entry) -> str | None:
-        """What dvc.lock records differently for its very inputs, if it does."""
-        return contradiction(entry, self._locked)

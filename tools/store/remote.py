@@ -30,7 +30,6 @@ class NotConfigured(Unavailable):
 class Remote:
     """A remote that answered."""
 
-    name: str
     store: Store
     root: str
     is_there: bool  # Whether the folder, bucket's prefix or the like exists.
@@ -52,28 +51,19 @@ class Remote:
     def read_entry(self, entry: str) -> bytes | None:
         """A run-cache entry's content, or None if there is none."""
         try:
-            with self.fs.open(self.entry_path(entry), "rb") as file:
-                content: bytes = file.read()
+            return bytes(self.fs.cat_file(self.entry_path(entry)))
         except FileNotFoundError:
             return None
-        return content
 
-    def set_aside(self, path: str) -> str:
-        """Move a damaged file of the remote to its folder `damaged`; return where it is then."""
+    def set_aside(self, path: str) -> None:
+        """Move a damaged file of the remote to its folder `damaged`."""
         folder = self.fs.join(self.root, "damaged")
         self.fs.makedirs(folder, exist_ok=True)
-        aside = str(self.fs.join(folder, "".join(self.fs.parts(path)[-2:])))
-        self.fs.move(path, aside)
-        return aside
+        self.fs.move(path, self.fs.join(folder, "".join(self.fs.parts(path)[-2:])))
 
 
 def open_remote(repo: Repo, name: str | None) -> Remote:
-    """The remote of this name, or the default one.
-
-    Raises:
-        Unavailable: there is none, or it does not answer.
-        UserError: a package is missing, or its folder is no place for it.
-    """
+    """The remote of this name, or the default one; raise UserError if it cannot be used, Unavailable if not now."""
     name = name or repo.config["core"].get("remote")
     store, root = _connect(repo, name)
     fs = store.odb.fs
@@ -90,7 +80,7 @@ def open_remote(repo: Repo, name: str | None) -> Remote:
         raise Unavailable(f"remote {name}: the folder of its URL is not there, and must be made on the server first")
     names = ("/".join(fs.parts(path)[-3:]) for path in found)
     entries = tuple(name for name in names if ENTRY_NAME.fullmatch(name))  # And not one that is being written.
-    return Remote(name, store, root, folders is not None, entries)
+    return Remote(store, root, folders is not None, entries)
 
 
 def _connect(repo: Repo, name: str | None) -> tuple[Store, str]:

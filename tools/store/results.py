@@ -36,19 +36,9 @@ class Results:
     predictions: pd.DataFrame | None
     problem: str = ""
 
-    def has_test_set_of(self, other: "Results") -> bool:
-        """Whether both were tested on the same images; both have predictions."""
-        assert self.predictions is not None
-        assert other.predictions is not None
-        return self.data_md5 == other.data_md5 and self.predictions["label"].equals(other.predictions["label"])
-
 
 def read_results(revision: str) -> Results:
-    """Return the results of a git revision, or of the workspace.
-
-    Raises:
-        UserError: there is no such revision, or it has no metrics.
-    """
+    """Return the results of a git revision, or of the workspace; raise UserError if there are none."""
     try:
         metrics = json.loads(_read(EVALUATE_JSON, revision))
         if not isinstance(metrics, dict) or not all(isinstance(value, int | float) for value in metrics.values()):

@@ -7,9 +7,9 @@ from pathlib import Path
 from dvc_objects.fs.local import localfs
 
 from tools.store.objects import Finding, Problem, reason
-from tools.store.project import Project, Runs
+from tools.store.project import Project
 from tools.store.remote import Remote
-from tools.store.run_cache import Entry, parse_entry
+from tools.store.run_cache import Entry, Runs, parse_entry
 
 
 class Sender:
@@ -76,21 +76,17 @@ class Sender:
         return not wrong and not self._cache.check_all(entry.outs | files)
 
     def _entry(self, entry: Entry, path: Path) -> list[Finding]:
-        title, there = self._remote.entry_title(entry.name), self._remote.entry_path(entry.name)
-        content, expected = None, path.read_bytes()
-        error = ""
+        remote, title, content = self._remote, self._remote.entry_title(entry.name), path.read_bytes()
+        there = remote.entry_path(entry.name)
         try:
-            content = self._remote.read_entry(entry.name)
-            if content == expected:
-                return []
-            if content is not None:
-                self._remote.set_aside(there)
-            self._remote.fs.makedirs(self._remote.fs.parent(there), exist_ok=True)
-            self._remote.fs.put_file(str(path), there)
-            self.sent.append(entry.name)
-            content = self._remote.read_entry(entry.name)
-        except Exception as problem:  # A remote's library raises what it likes.
-            content, error = None, f"; {reason(problem)}"
-        if content is None:
-            return [Finding(Problem.MISSING, title, f"is not there{error}")]
-        return [] if content == expected else [Finding(Problem.CORRUPTED, title, "is not what was sent")]
+            found = remote.read_entry(entry.name)
+            if found is not None and found != content:
+                remote.set_aside(there)
+            if found != content:
+                remote.fs.makedirs(remote.fs.parent(there), exist_ok=True)
+                remote.fs.put_file(str(path), there)
+                self.sent.append(entry.name)
+                found = remote.read_entry(entry.name)
+        except Exception as error:  # A remote's library raises what it likes.
+            return [Finding(Problem.MISSING, title, f"is not there; {reason(error)}")]
+        return [] if found == content else [Finding(Problem.CORRUPTED, title, "is not what was sent")]
