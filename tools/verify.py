@@ -55,6 +55,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.remote is not None and not arguments.outputs:
         parser.error("--remote goes with --outputs")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # The clone is removed.
     with command("verify"):
         sys.exit(verify_outputs(arguments.remote) if arguments.outputs else verify_commit())
 
@@ -75,7 +76,6 @@ def verify_outputs(remote: str | None) -> int:
 
 def verify_commit() -> int:
     """Run the commit's stages in a clone, print a table of its outputs; return 0 if all are the same, else 1."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # The clone is removed.
     commit = _git("rev-parse", "HEAD")
     print(f"verifying commit {commit[:12]} in a clone with an empty cache")
     if _git("status", "--porcelain"):

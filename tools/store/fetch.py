@@ -79,8 +79,10 @@ class Fetcher:
             if finding.problem is Problem.CORRUPTED:
                 self._set_aside(Path(self._cache.path(oid)))
             incoming = self._incoming / oid
-            finding = self._bring(self._remote.store.title(name, oid), oid, incoming)
-            incoming.unlink(missing_ok=True)
+            try:
+                finding = self._bring(self._remote.store.title(name, oid), oid, incoming)
+            finally:
+                incoming.unlink(missing_ok=True)
         if finding is None:
             self._right.add(oid)
         return finding
