@@ -8,12 +8,12 @@ import argparse
 import base64
 import io
 import os
-import sys
 from typing import Any
 
 from PIL import Image
 
 from pipeline.errors import UserError
+from tools.command import command
 from tools.digit.image import FORMATS, to_mnist_form
 
 HOST = "127.0.0.1"
@@ -55,36 +55,23 @@ def main() -> None:
     parser.add_argument("--port", type=int, help="default: the first free one from 7860 on")
     port = parser.parse_args().port
     os.environ.update(ENVIRONMENT)
-    try:
+    with command("demo"):
         app = build_app()
-    except ModuleNotFoundError as error:
-        sys.exit(f"demo: {error.name} is not installed: run `make demo`")
-    except UserError as error:
-        sys.exit(f"demo: {error}")
-    try:
-        app.launch(
-            server_name=HOST,
-            server_port=port,
-            share=False,
-            ssr_mode=False,
-            quiet=True,
-            footer_links=[],
-            prevent_thread_lock=True,
-        )
-    except (OSError, OverflowError):
-        sys.exit(f"demo: port {port} cannot be used; name another with --port, or none to take one that is free")
-    print(f"draw at {app.local_url}  (Ctrl-C ends it)", flush=True)
-    app.block_thread()
+        launch(app, port)
+        print(f"draw at {app.local_url}  (Ctrl-C ends it)", flush=True)
+        app.block_thread()
 
 
 def build_app() -> Any:
     """Return the page, a `gradio.Blocks`.
 
     Raises:
-        UserError: data/model.safetensors is missing or cannot be used.
+        UserError: gradio is not installed, or data/model.safetensors is missing or cannot be used.
     """
-    import gradio  # Takes seconds, and is optional; so is torch for --help.
-
+    try:
+        import gradio  # Takes seconds, as torch does, which --help need not.
+    except ModuleNotFoundError as error:
+        raise UserError(f"{error.name} is not installed: run `make demo`") from None
     from tools.digit.classifier import Classifier
 
     classifier = Classifier()
@@ -103,6 +90,17 @@ def build_app() -> Any:
         canvas.submit(classify, outputs=answer, api_visibility="private")
         canvas.clear(lambda: None, outputs=answer, api_visibility="private")
     return app
+
+
+def launch(app: Any, port: int | None) -> None:
+    """Let the page listen; raise UserError if the port cannot be used."""
+    options = {"share": False, "ssr_mode": False, "quiet": True, "footer_links": [], "prevent_thread_lock": True}
+    try:
+        app.launch(server_name=HOST, server_port=port, **options)
+    except (OSError, OverflowError):
+        raise UserError(
+            f"port {port} cannot be used; name another with --port, or none to take one that is free"
+        ) from None
 
 
 def decode(data_url: str) -> Image.Image:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
+from tools.command import command
 from tools.digit.image import ALLOWED, read_digit
 
 
@@ -26,10 +27,8 @@ def main() -> None:
     digits, errors = read_digits(arguments.images)
     for name, reason in errors.items():
         print(f"predict: {printable(name)} {reason}", file=sys.stderr)
-    try:
+    with command("predict"):
         probabilities = classify(digits) if digits else {}
-    except UserError as error:
-        sys.exit(f"predict: {error}")
     if arguments.json:
         rows = [
             describe(name, probabilities[name]) if name in digits else {"file": name, "error": errors[name]}
@@ -56,11 +55,7 @@ def read_digits(names: list[str]) -> tuple[dict[str, NDArray[np.uint8]], dict[st
 
 
 def classify(digits: dict[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.float64]]:
-    """Return the probabilities [10] of each digit [28, 28].
-
-    Raises:
-        UserError: data/model.safetensors is missing or cannot be used.
-    """
+    """Return the probabilities [10] of each digit [28, 28]; raise UserError if there is no usable model."""
     from tools.digit.classifier import Classifier  # Imports torch, which --help does not need.
 
     probabilities = Classifier().probabilities(np.stack(list(digits.values())))

@@ -4,9 +4,8 @@ It fills data/.resume from the outputs in the workspace; `python -m tools.share 
 """
 
 import argparse
-import sys
 
-from pipeline.errors import UserError
+from tools.command import command
 
 
 def main() -> None:
@@ -14,10 +13,8 @@ def main() -> None:
     argparse.ArgumentParser(prog="python -m tools.resume", description=description).parse_args()
     from tools.store.resume import fill_history  # Imports torch, which --help does not need.
 
-    try:
+    with command("resume"):
         print(f"resume: {fill_history()}")
-    except UserError as error:
-        sys.exit(f"resume: {error}")
 
 
 if __name__ == "__main__":

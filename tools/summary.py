@@ -2,26 +2,28 @@
 
 import argparse
 import json
-import sys
 
 from mnist.paths import EVALUATE_JSON
 from pipeline.errors import UserError
+from tools.command import command
 from tools.store.lock import read_lock
 
 
 def main() -> None:
     argparse.ArgumentParser(prog="python -m tools.summary", description="Print what the last run gave.").parse_args()
+    with command("summary"):
+        print("\n".join(["", *read_summary(), ""]))
+
+
+def read_summary() -> list[str]:
+    """Return the lines for the run that the workspace records; raise UserError if it records none."""
     try:
         metrics = json.loads(EVALUATE_JSON.read_text(encoding="utf-8"))
-        recipe = read_lock()["train"]["params"]["params.yaml"]["recipe"]
-        lines = summary_lines(recipe, metrics)
+        return summary_lines(read_lock()["train"]["params"]["params.yaml"]["recipe"], metrics)
     except FileNotFoundError:
-        sys.exit(f"summary: {EVALUATE_JSON} is missing: run `dvc repro`")
-    except UserError as error:
-        sys.exit(f"summary: {error}")
+        raise UserError(f"{EVALUATE_JSON} is missing: run `dvc repro`") from None
     except (ValueError, LookupError, TypeError):  # During a merge, for example.
-        sys.exit(f"summary: {EVALUATE_JSON} is not whole: `git checkout HEAD metrics dvc.lock` restores it")
-    print("\n".join(["", *lines, ""]))
+        raise UserError(f"{EVALUATE_JSON} is not whole: `git checkout HEAD metrics dvc.lock` restores it") from None
 
 
 def summary_lines(recipe: str, metrics: dict[str, float]) -> list[str]:

@@ -6,29 +6,37 @@ records, and ends with the sum of 1 (a file is corrupted), 2 (one is missing) an
 """
 
 import argparse
-import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mnist.paths import ENVIRONMENT_JSON, EVALUATE_JSON
 from pipeline.errors import UserError
-from pipeline.stage import INTERRUPTED_STATUS
+from tools.command import command
 from tools.store.lock import locked_outputs, read_lock
+from tools.store.objects import Problem, md5_of_file, status_of
 
 # Three standard errors of an accuracy of 99.2 % on 10,000 images; what is compared where bits cannot be the same.
 ACCURACY_TOLERANCE = 0.003
 
 
 @dataclass(frozen=True)
-class Row:
+class Record:
+    """What a folder records of its results: md5s of the outputs by path, and two of the files that git holds."""
+
+    locked: dict[str, str]
+    metrics: dict[str, Any]
+    environment: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Comparison:
     """An output: what the commit records for it, and what it is now."""
 
     output: str
@@ -42,38 +50,28 @@ def main() -> None:
     parser.add_argument(
         "--outputs", action="store_true", help="run nothing; read what is there against what is recorded"
     )
-    parser.add_argument("--remote", help="with --outputs: read this DVC remote, too")
+    remote_help = "with --outputs: read this DVC remote, too; without NAME the default one"
+    parser.add_argument("--remote", metavar="NAME", nargs="?", const="", help=remote_help)
     arguments = parser.parse_args()
-    if arguments.remote and not arguments.outputs:
+    if arguments.remote is not None and not arguments.outputs:
         parser.error("--remote goes with --outputs")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # The clone is removed.
-    try:
+    with command("verify"):
         sys.exit(verify_outputs(arguments.remote) if arguments.outputs else verify_commit())
-    except UserError as error:
-        sys.exit(f"verify: {error}")
-    except KeyboardInterrupt:
-        print("verify: interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED_STATUS)
 
 
 def verify_outputs(remote: str | None) -> int:
     """Print what is wrong with the files at hand; return the exit status."""
     from dvc.exceptions import DvcException  # A run in a clone does not need dvc in this process.
 
-    from tools.store.objects import Problem, reason
     from tools.store.outputs import check_outputs
 
-    try:
+    with command("verify", Problem.UNCHECKED, (UserError, DvcException)):
         num_files, findings = check_outputs(remote)
-    except (UserError, DvcException) as error:
-        print(f"verify: {reason(error)}")
-        return Problem.UNCHECKED
-    status = 0
     for finding in findings:
-        status |= finding.problem
         print(finding)
     print(f"{num_files} files were read, {len(findings)} problems found")
-    return status
+    return status_of(findings)
 
 
 def verify_commit() -> int:
@@ -86,53 +84,71 @@ def verify_commit() -> int:
         clone = Path(scratch) / "clone"
         _git("clone", "--quiet", "--no-hardlinks", ".", str(clone))
         _git("-C", str(clone), "checkout", "--quiet", commit)
-        recorded_lock = locked_outputs(read_lock(clone))
-        recorded = _files_in_git(clone, recorded_lock)
-        metrics, environment = _read_json(clone, EVALUATE_JSON), _read_json(clone, ENVIRONMENT_JSON)
-        own = {
-            "DVC_SITE_CACHE_DIR": f"{scratch}/site",
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        }
-        if folder := os.environ.get("MNIST_DIR"):
-            own["MNIST_DIR"] = str(Path(folder).resolve())
-        command = ["dvc", "repro", "--force", "--no-run-cache", "--no-commit"]
-        if subprocess.run(command, cwd=clone, env=os.environ | own).returncode != 0:
-            sys.exit("verify: the pipeline failed in the clone; its last lines say why")
-        device_now = _read_json(clone, ENVIRONMENT_JSON)["device"]
-        if device_now == environment["device"]:
-            rows = compare_bytes(recorded_lock, recorded, locked_outputs(read_lock(clone)))
-        else:
-            rows = compare_accuracies(metrics, _read_json(clone, EVALUATE_JSON))
-            print(
-                f"recorded on {environment['device']}, now on {device_now}: "
-                f"bytes differ by nature, so accuracies are compared, within {ACCURACY_TOLERANCE}"
-            )
-    print_table(rows)
-    return 0 if all(row.same for row in rows) else 1
+        recorded = read_record(clone)
+        in_git = {path: md5 for path in recorded.locked if (md5 := md5_of_file(clone / path)) is not None}
+        run_all_stages(clone, site_cache=Path(scratch) / "site")
+        now = read_record(clone)
+    device, device_now = recorded.environment["device"], now.environment["device"]
+    if device == device_now:
+        comparisons = compare_bytes(recorded.locked, in_git, now.locked)
+    else:
+        comparisons = compare_accuracies(recorded.metrics, now.metrics)
+        print(
+            f"recorded on {device}, now on {device_now}: "
+            f"bytes differ by nature, so accuracies are compared, within {ACCURACY_TOLERANCE}"
+        )
+    print_table(comparisons)
+    return 0 if all(comparison.same for comparison in comparisons) else 1
 
 
-def compare_bytes(locked: dict[str, str], in_git: dict[str, str], now: dict[str, str]) -> list[Row]:
-    """Return a row per output; md5s by path: of dvc.lock, of the files that the commit itself holds, and now."""
-    rows = []
-    for output in sorted(locked.keys() | now.keys()):
-        new = now.get(output, "none")
-        rows.append(Row(output, locked.get(output, "none"), new, locked.get(output) == new))
-        if output in in_git:
-            rows.append(Row(f"{output} in git", in_git[output], new, in_git[output] == new))
-    return rows
+def read_record(folder: Path) -> Record:
+    """Return what a clone records; raise UserError if a part is missing."""
+    try:
+        metrics, environment = (json.loads((folder / path).read_text()) for path in (EVALUATE_JSON, ENVIRONMENT_JSON))
+        return Record(locked_outputs(read_lock(folder)), metrics, environment)
+    except FileNotFoundError as error:
+        name = Path(error.filename).relative_to(folder)
+        raise UserError(f"the commit has no {name}: run `dvc repro` and commit what it writes") from None
 
 
-def compare_accuracies(recorded: dict[str, Any], now: dict[str, Any]) -> list[Row]:
-    """Return a row per accuracy of metrics/evaluate.json."""
+def run_all_stages(clone: Path, site_cache: Path) -> None:
+    """Run `dvc repro` without anything that is cached; raise UserError if it fails."""
+    own = {
+        "DVC_SITE_CACHE_DIR": str(site_cache),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    if folder := os.environ.get("MNIST_DIR"):
+        own["MNIST_DIR"] = str(Path(folder).resolve())
+    dvc = ["dvc", "repro", "--force", "--no-run-cache", "--no-commit"]
+    if subprocess.run(dvc, cwd=clone, env=os.environ | own).returncode != 0:
+        raise UserError("the pipeline failed in the clone; its last lines say why")
+
+
+def compare_bytes(locked: dict[str, str], in_git: dict[str, str], now: dict[str, str]) -> list[Comparison]:
+    """Return a comparison per output; md5s by path: of dvc.lock, of the files that the commit itself holds, and now."""
+    found = {output: now.get(output, "none") for output in locked | now}
+    comparisons = [
+        Comparison(output, locked.get(output, "none"), md5, locked.get(output) == md5) for output, md5 in found.items()
+    ]
+    comparisons += [
+        Comparison(f"{output} in git", md5, found[output], md5 == found[output]) for output, md5 in in_git.items()
+    ]
+    return sorted(comparisons, key=lambda comparison: comparison.output)
+
+
+def compare_accuracies(recorded: dict[str, Any], now: dict[str, Any]) -> list[Comparison]:
+    """Return a comparison per accuracy of metrics/evaluate.json."""
     names = [name for name in recorded if name.endswith("_accuracy")]
     return [
         # Rounded, as the metrics are: 0.993 - 0.990 is above 0.003 in binary fractions.
-        Row(name, f"{recorded[name]}", f"{now[name]}", round(abs(recorded[name] - now[name]), 6) <= ACCURACY_TOLERANCE)
+        Comparison(
+            name, f"{recorded[name]}", f"{now[name]}", round(abs(recorded[name] - now[name]), 6) <= ACCURACY_TOLERANCE
+        )
         for name in names
     ]
 
 
-def print_table(rows: list[Row]) -> None:
+def print_table(rows: list[Comparison]) -> None:
     """Print the rows below each other."""
     width = max(len(row.output) for row in rows)
     print(f"\n{'output':<{width}}  {'recorded':<36}  {'now':<36}  same")
@@ -142,27 +158,10 @@ def print_table(rows: list[Row]) -> None:
     print(f"\n{len(rows)} outputs compared, {num_different} differ")
 
 
-def _files_in_git(folder: Path, paths: Iterable[str]) -> dict[str, str]:
-    """The md5 of every output that git holds itself, by path."""
-    return {
-        path: hashlib.md5((folder / path).read_bytes(), usedforsecurity=False).hexdigest()
-        for path in paths
-        if (folder / path).is_file()
-    }
-
-
-def _read_json(folder: Path, name: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads((folder / name).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"the commit has no {name}: run `dvc repro` and commit what it writes") from None
-    return content
-
-
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], capture_output=True, text=True)
     if done.returncode != 0:
-        sys.exit(f"verify: git {arguments[0]}: {done.stderr.strip()}")
+        raise UserError(f"git {arguments[0]}: {done.stderr.strip()}")
     return done.stdout.strip()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,19 @@ def test_p_value_is_the_exact_sum_of_binomial_probabilities(num_fixed: int, num_
     num_different = num_fixed + num_broken
     tail = sum(math.comb(num_different, k) for k in range(min(num_fixed, num_broken) + 1))
     assert mcnemar(num_fixed, num_broken) == pytest.approx(min(1.0, 2 * tail / 2**num_different), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("num_fixed", "num_broken", "p_value"),  # The latter by scipy.stats.binomtest, scipy 1.17.1.
+    [(5000, 4800, 0.04440414879984631), (5100, 4900, 0.04658552770494645), (1200, 800, 3.505006206935571e-19)],
+)
+def test_p_value_is_exact_where_its_terms_are_larger_than_any_float(
+    num_fixed: int, num_broken: int, p_value: float
+) -> None:
+    assert math.comb(num_fixed + num_broken, num_broken) > sys.float_info.max
+    assert mcnemar(num_fixed, num_broken) == pytest.approx(p_value, rel=1e-12)
+    assert mcnemar(10_000, 0) == 0.0
+    assert mcnemar(5000, 5000) == 1.0
 
 
 @pytest.mark.parametrize(

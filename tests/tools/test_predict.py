@@ -167,9 +167,14 @@ def test_good_files_end_with_status_0(folder: Path, monkeypatch: pytest.MonkeyPa
     ids=["missing", "empty", "of another data set"],
 )
 def test_model_that_cannot_be_used_says_what_to_do(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], object], message: str
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Callable[[Path], object],
+    message: str,
 ) -> None:
     spoil(folder / "data/model.safetensors")
-    status = str(run_main(monkeypatch, "seven.png"))
-    assert status.startswith("predict: data/model.safetensors ")
-    assert message in status
+    assert run_main(monkeypatch, "seven.png") == 1
+    said = capsys.readouterr().err
+    assert said.startswith("predict: data/model.safetensors ")
+    assert message in said

@@ -6,19 +6,20 @@ from typing import Any
 import pytest
 import yaml
 
-from tools.store.run_cache import contradiction, entry_of, fits, parse_entry
+from tools.store.run_cache import Runs, entry_of, parse_entry
 
 MD5_A, MD5_B, MD5_C = "a" * 32, "b" * 32, "c" * 32
 STAGE: dict[str, Any] = {
     "cmd": "exec python -m stages.train",
     "deps": [
         {"path": "data/raw", "hash": "md5", "md5": f"{MD5_A}.dir", "size": 9, "nfiles": 4},
+        {"path": "mnist", "hash": "md5", "md5": f"{MD5_B}.dir", "size": 8, "nfiles": 2},
         {"path": "stages/train/step.py", "hash": "md5", "md5": MD5_B, "size": 5},
     ],
     "params": {"params.yaml": {"recipe": "demo"}},
     "outs": [{"path": "data/checkpoints", "hash": "md5", "md5": f"{MD5_C}.dir", "size": 7, "nfiles": 3}],
 }
-CODE = {"stages/train/step.py": MD5_B}
+CODE = {"mnist": f"{MD5_B}.dir", "stages/train/step.py": MD5_B}
 
 
 def edited(**parts: Any) -> dict[str, Any]:
@@ -83,10 +84,12 @@ def test_malformed_entry_is_refused(content: bytes) -> None:
         parse_entry(entry_of(STAGE).name, content)
 
 
+RUNS = Runs(frozenset({entry_of(STAGE).shape}), CODE, (entry_of(STAGE),))
+
+
 def test_entry_of_this_code_fits_whatever_its_parameters() -> None:
-    stages = {entry_of(STAGE).shape}
-    assert fits(entry_of(STAGE), stages, CODE)
-    assert fits(entry_of(edited(params={"params.yaml": {"recipe": "seed"}})), stages, CODE)
+    assert RUNS.fit(entry_of(STAGE))
+    assert RUNS.fit(entry_of(edited(params={"params.yaml": {"recipe": "seed"}})))
 
 
 @pytest.mark.parametrize(
@@ -94,16 +97,17 @@ def test_entry_of_this_code_fits_whatever_its_parameters() -> None:
     [
         edited(cmd="rm -r data"),
         edited(outs=[STAGE["outs"][0] | {"path": "README.md"}]),
-        edited(deps=[STAGE["deps"][0], STAGE["deps"][1] | {"md5": MD5_A}]),
+        edited(deps=[*STAGE["deps"][:2], STAGE["deps"][2] | {"md5": MD5_A}]),
+        edited(deps=[STAGE["deps"][0], STAGE["deps"][1] | {"md5": f"{MD5_A}.dir"}, STAGE["deps"][2]]),
         edited(deps=STAGE["deps"][1:]),
     ],
 )
 def test_entry_of_other_code_or_another_stage_does_not_fit(other: dict[str, Any]) -> None:
-    assert not fits(entry_of(other), {entry_of(STAGE).shape}, CODE)
+    assert not RUNS.fit(entry_of(other))
 
 
 def test_entry_that_restores_something_else_for_locked_inputs_contradicts() -> None:
     other = entry_of(edited(outs=[STAGE["outs"][0] | {"md5": f"{MD5_B}.dir"}]))
-    assert contradiction(other, [entry_of(STAGE)]) == "for the inputs in dvc.lock it restores another data/checkpoints"
-    assert contradiction(entry_of(STAGE), [entry_of(STAGE)]) is None
-    assert contradiction(entry_of(edited(params={})), [entry_of(STAGE)]) is None
+    assert RUNS.contradiction(other) == "for the inputs in dvc.lock it restores another data/checkpoints"
+    assert RUNS.contradiction(entry_of(STAGE)) is None
+    assert RUNS.contradiction(entry_of(edited(params={}))) is None

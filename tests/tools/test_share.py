@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -132,12 +133,12 @@ def test_damaged_objects_and_entries_are_named_set_aside_and_mended(shared: tupl
     assert len(list((other.folder / ".dvc/tmp/share/aside").iterdir())) == 3
     assert share(other, server, "pull", "--optional", expected=CORRUPTED)
     assert snapshot(other) == before
-    share(project, server, "status", expected=CORRUPTED | MISSING)
+    verify(project, server, expected=CORRUPTED | MISSING)
 
     share(project, server, "push")
     share(other, server, "pull")
     assert other.results() == project.results()
-    share(other, server, "status")
+    verify(other, server)
 
 
 def test_pull_leaves_what_a_killed_run_made_and_repro_records_it(shared: tuple[Project, Server]) -> None:
@@ -186,9 +187,10 @@ def test_rotten_object_of_the_cache_is_fetched_anew(shared: tuple[Project, Serve
 def test_missing_remote_and_credentials_are_said_in_one_line(trained_template: Project, tmp_path: Path) -> None:
     project = trained_template.copy(tmp_path / "copy")
     nowhere = Server("folder", tmp_path)
-    for command in ("push", "pull", "status"):
-        expected = "share: no remote is configured: `dvc remote add --default share URL`\n"
-        assert share(project, nowhere, command, expected=UNCHECKED) == expected
+    expected = "no remote is configured: `dvc remote add --default share URL`\n"
+    for command in ("push", "pull"):
+        assert share(project, nowhere, command, expected=UNCHECKED) == f"share: {expected}"
+    assert f"unchecked  remote: {expected}" in verify(project, nowhere, expected=UNCHECKED)
     project.run("dvc", "remote", "add", "--default", "share", "s3://bucket/mnist")
     project.run("dvc", "remote", "modify", "share", "endpointurl", "http://127.0.0.1:9")
     home = replace(nowhere, variables={"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path)})
@@ -218,7 +220,7 @@ def test_folder_that_cannot_keep_what_is_shared_is_refused(project: Project, url
 def test_package_that_a_remote_needs_is_named_in_one_line(trained_template: Project, tmp_path: Path) -> None:
     project = trained_template.copy(tmp_path / "copy")
     project.run("dvc", "remote", "add", "--default", "share", "gs://bucket/mnist")
-    for command in ("push", "pull", "status"):
+    for command in ("push", "pull"):
         assert share(project, Server("folder", tmp_path), command, expected=UNCHECKED) == (
             "share: remote share needs a package: gs is supported, but requires 'dvc-gs' to be installed; "
             "for S3, SSH and WebDAV run `pip install -r requirements/remotes.txt`\n"
@@ -238,6 +240,14 @@ def test_remote_that_nobody_pushed_to_holds_nothing(project: Project, tmp_path: 
     project.run("dvc", "remote", "add", "--default", "share", str(tmp_path / "unmounted"))
     output = share(project, Server("folder", tmp_path), "pull", expected=UNCHECKED)
     assert output == "share: remote share holds nothing: nobody has pushed to it, or its URL is wrong\n"
+
+
+def verify(project: Project, server: Server, expected: int = 0) -> str:
+    """Read workspace, cache and the default remote."""
+    done = project.run("python", "-m", "tools.verify", "--outputs", "--remote", check=False, **server.variables)
+    assert done.returncode == expected, done.stdout
+    assert "Traceback" not in done.stdout
+    return done.stdout
 
 
 @contextmanager
@@ -320,6 +330,11 @@ def test_push_to_a_folder_that_is_killed_on_the_way_is_completed_by_the_next(
     assert other.results() == project.results()
 
 
+def entries(runs: Path) -> set[Path]:
+    """The entries of a run-cache."""
+    return {path.relative_to(runs) for path in runs.glob("*/*/*")}
+
+
 def small_disk(folder: Path, size: str, *options: str) -> None:
     command = ["mount", "-t", "tmpfs", "-o", ",".join([*options, f"size={size}"]), "tmpfs", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -361,12 +376,20 @@ def test_colleagues_run_is_restored_and_made_longer_by_the_new_epochs_only(
     server.configure(project)
     run = ("dvc", "exp", "run", "--name", "seed", "-S", "recipe=seed")
     assert stages_run(project.run(*run).stdout) == STAGES[1:]
-    of_seed = project.results()
+    of_seed, runs = project.results(), entries(project.folder / ".dvc/cache/runs")
+    project.append("stages/report/charts.py", "# Other code, in a folder that dvc.yaml lists.\n")
+    assert project.repro("report") == ["report"]
+    [of_other_code] = entries(project.folder / ".dvc/cache/runs") - runs
     project.run("git", "checkout", "--quiet", "HEAD", "--", ".")
     project.run("dvc", "checkout", "--quiet")
     share(project, server, "push")
+    [remote] = map(Path, server.replacements.values())
+    assert entries(remote / "runs") == runs
+    (remote / "runs" / of_other_code).parent.mkdir(parents=True)
+    shutil.copy(project.folder / ".dvc/cache/runs" / of_other_code, remote / "runs" / of_other_code)
     other = clone(project)
     share(other, server, "pull")
+    assert entries(other.folder / ".dvc/cache/runs") == runs
     other.set_param("recipes.demo.epochs", NUM_EPOCHS + 1)
     assert f"continuing at epoch {NUM_EPOCHS + 1} of" in other.run("dvc", "repro", "train").stdout
     longer = other.results()

@@ -12,23 +12,18 @@ LOCK = Path("dvc.lock")
 
 
 def read_lock(folder: Path = Path()) -> dict[str, Any]:
-    """Return the stages of a folder's dvc.lock, by name.
-
-    Raises:
-        UserError: it is missing, or is none, which it is not during a merge.
-    """
+    """Return the stages of a folder's dvc.lock, by name; raise UserError if it is missing, or is none."""
     try:
-        text = (folder / LOCK).read_text(encoding="utf-8")
+        return parse_lock((folder / LOCK).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{LOCK} is missing: run `dvc repro` and commit what it writes") from None
-    return parse_lock(text)
 
 
 def parse_lock(text: str) -> dict[str, Any]:
     """Return the stages of a dvc.lock's text, by name; raise UserError if it is none."""
     try:
         stages: dict[str, Any] = yaml.safe_load(text)["stages"]
-    except (yaml.YAMLError, TypeError, KeyError) as error:
+    except (yaml.YAMLError, TypeError, KeyError) as error:  # During a merge, for example.
         raise UserError(
             f"{LOCK} cannot be read ({reason(error)}): after a merge take one side's, `git checkout --ours {LOCK}`, "
             f"else `git checkout HEAD {LOCK}`"

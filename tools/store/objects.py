@@ -1,20 +1,19 @@
 """Reads objects of DVC's stores, every byte: DVC itself trusts their modes and times, and a remote unseen."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntFlag
 from pathlib import Path
-from typing import Any, TypeVar
+from threading import Event
+from typing import Any
 
 from pipeline.errors import UserError
 from tools.store.listing import parse_listing
 
 CHUNK_BYTES = 1 << 20
-NUM_THREADS = 8
-T = TypeVar("T")
-R = TypeVar("R")
+NUM_THREADS = 8  # A remote answers many questions at once.
 
 
 class Problem(IntFlag):
@@ -44,13 +43,21 @@ class Store:
     name: str
     odb: Any
 
+    def title(self, name: str, oid: str) -> str:
+        """What a finding calls an object; `name` is the path of the output that it is the content of."""
+        return f"{self.name} {name} ({oid})"
+
     def path(self, oid: str) -> str:
         """Where the object lies, or would lie."""
         return str(self.odb.oid_to_path(oid))
 
+    def read(self, oid: str) -> bytes:
+        """The content of an object."""
+        return bytes(self.odb.fs.cat_file(self.path(oid)))
+
     def check(self, name: str, oid: str) -> Finding | None:
-        """What is wrong with an object; `name` is the path of the output that it is the content of."""
-        title = f"{self.name} {name} ({oid})"
+        """What is wrong with an object."""
+        title = self.title(name, oid)
         try:
             with self.odb.fs.open(self.path(oid), "rb") as file:
                 return compare(title, oid.removesuffix(".dir"), md5_of(file))
@@ -59,37 +66,43 @@ class Store:
         except Exception as error:  # A remote's library raises what it likes; the file is then unchecked, never fine.
             return Finding(Problem.UNCHECKED, title, reason(error))
 
-    def check_all(self, objects: Mapping[str, str]) -> dict[str, Finding]:
-        """What is wrong with objects (oids by name), by name; those that are right are not in it.
+    def check_all(
+        self, objects: Mapping[str, str], check: Callable[[str, str], Finding | None] | None = None
+    ) -> dict[str, Finding]:
+        """What is wrong with objects (oids by name), by name; `check` finds it out of one, and may mend it before.
 
         When one cannot be read, no more are tried: a server that is down would take its time for each.
         """
-        failed: list[Finding] = []
+        check, is_over = check or self.check, Event()
 
-        def check(item: tuple[str, str]) -> Finding | None:
-            if failed:
-                return Finding(Problem.UNCHECKED, f"{self.name} {item[0]} ({item[1]})", "was not read after that")
-            finding = self.check(*item)
+        def check_one(item: tuple[str, str]) -> Finding | None:
+            oid, name = item
+            if is_over.is_set():
+                return Finding(Problem.UNCHECKED, name, "was not read after that")
+            finding = check(name, oid)
             if finding is not None and finding.problem is Problem.UNCHECKED:
-                failed.append(finding)
+                is_over.set()
             return finding
 
-        findings = in_threads(check, objects.items())
-        return {name: finding for name, finding in zip(objects, findings, strict=True) if finding is not None}
+        names = {oid: name for name, oid in objects.items()}  # Files with the same content are one object.
+        with ThreadPoolExecutor(NUM_THREADS) as executor:
+            findings = dict(zip(names, executor.map(check_one, names.items()), strict=True))
+        wrong = {name: finding for name, oid in objects.items() if (finding := findings[oid]) is not None}
+        return {name: replace(finding, name=self.title(name, objects[name])) for name, finding in wrong.items()}
 
-    def read(self, oid: str) -> bytes:
-        """The content of an object."""
-        with self.odb.fs.open(self.path(oid), "rb") as file:
-            content: bytes = file.read()
-        return content
-
-    def files_of(self, name: str, oid: str) -> dict[str, str]:
-        """The objects of a folder's files, by path; `name` is the folder's path, `oid` its listing, which is there.
-
-        Raises:
-            ValueError: the listing is malformed.
-        """
-        return {f"{name}/{path}": md5 for path, md5 in parse_listing(self.read(oid)).items()}
+    def files_in(self, outs: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Finding]]:
+        """The files of the outputs that are folders (oids by path), and what is wrong with the folders' listings."""
+        folders = {path: oid for path, oid in outs.items() if oid.endswith(".dir")}
+        files: dict[str, str] = {}
+        wrong = self.check_all(folders)
+        for folder, oid in folders.items():
+            if folder in wrong:
+                continue
+            try:
+                files |= {f"{folder}/{path}": md5 for path, md5 in parse_listing(self.read(oid)).items()}
+            except ValueError as error:
+                wrong[folder] = Finding(Problem.CORRUPTED, self.title(folder, oid), str(error))
+        return files, wrong
 
 
 def compare(name: str, expected: str, actual: str | None) -> Finding | None:
@@ -99,6 +112,11 @@ def compare(name: str, expected: str, actual: str | None) -> Finding | None:
     if actual != expected:
         return Finding(Problem.CORRUPTED, name, f"has md5 {actual}, recorded is {expected}")
     return None
+
+
+def status_of(findings: Iterable[Finding]) -> int:
+    """The exit status that tells these problems."""
+    return sum({finding.problem for finding in findings})
 
 
 def md5_of_file(path: Path) -> str | None:
@@ -113,7 +131,7 @@ def md5_of_file(path: Path) -> str | None:
 def md5_of(file: Any) -> str:
     """The md5 of what is left to read."""
     digest = hashlib.md5(usedforsecurity=False)
-    while chunk := file.read(CHUNK_BYTES):
+    while chunk := file.read(CHUNK_BYTES):  # Not hashlib.file_digest: the files of sshfs have no `readinto`.
         digest.update(chunk)
     return digest.hexdigest()
 
@@ -123,9 +141,3 @@ def reason(error: BaseException) -> str:
     if isinstance(error, UserError):
         return str(error)
     return " ".join(f"{type(error).__name__}: {error}".split())
-
-
-def in_threads(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """The function's results, in order: a remote answers many questions at once."""
-    with ThreadPoolExecutor(NUM_THREADS) as executor:
-        yield from executor.map(function, items)

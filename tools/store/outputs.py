@@ -1,9 +1,7 @@
 """Reads every byte of what dvc.lock records, in workspace, cache and remote: DVC itself trusts modes and times."""
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from dvc.repo import Repo
 
@@ -12,78 +10,75 @@ from mnist.trained import read_trained
 from pipeline.errors import UserError
 from pipeline.files import sha256_of
 from tools.store.objects import Finding, Problem, Store, compare, md5_of_file, reason
-from tools.store.remote import Unavailable, open_remote
+from tools.store.project import Project
+from tools.store.remote import open_remote
 
 
 def check_outputs(remote: str | None = None) -> tuple[int, list[Finding]]:
-    """Return how many files were read, and what is wrong; `remote` is a remote's name, or None for none.
+    """Return how many files were read, and what is wrong.
 
-    Works in the current folder, the root of the project.
+    `remote` is a remote's name, empty for the default one, None for none. Works in the project's root.
     """
     with Repo() as repo:
-        stores = [Store("cache", repo.cache.local)]
-        findings, num_files = [], 0
+        project = Project(repo)
+        stores, findings = [project.cache], []
         if remote is not None:
             try:
                 stores.append(open_remote(repo, remote).store)
-            except (Unavailable, UserError) as error:
-                findings.append(Finding(Problem.UNCHECKED, f"remote {remote}", str(error)))
-        outs = [out for stage in repo.index.stages for out in stage.outs]
-        checks = itertools.chain(*(_check_out(out, stores) for out in outs), _check_recorded_sha256())
-        for problem in checks:
-            num_files += 1
-            if problem is not None:
-                findings.append(problem)
-    return num_files, findings
+            except UserError as error:
+                findings.append(Finding(Problem.UNCHECKED, f"remote {remote}".strip(), str(error)))
+        files, unlisted = _files_in(project.recorded(), stores)
+        checks = [*_check_workspace(project, files, unlisted), *_check_recorded_sha256()]
+        objects = project.outputs() | files
+        for store in stores:
+            wrong = store.check_all(objects)
+            checks += [wrong.get(path) for path in objects]
+    return len(checks), findings + [finding for finding in checks if finding is not None]
 
 
 def recorded_sha256() -> dict[str, str]:
-    """The sha256 of each checkpoint, by path, from metrics/train.csv, a file in git; empty if it is not there.
-
-    Raises:
-        UserError: it is no such table.
-    """
+    """The sha256 of each checkpoint, by path, from metrics/train.csv, a file in git; empty if it is not there."""
     if not TRAIN_CSV.is_file():
         return {}
     return {checkpoint_path(record.epoch).as_posix(): record.checkpoint_sha256 for record in read_trained()}
 
 
-def _check_out(out: Any, stores: list[Store]) -> Iterator[Finding | None]:
-    """A finding, or None where all is well, for each file of an output, in each place where it should be."""
-    path = Path(out.fs_path).relative_to(Path.cwd()).as_posix()
-    if not out.hash_info:
+def _files_in(outs: Mapping[str, str], stores: Iterable[Store]) -> tuple[dict[str, str], list[str]]:
+    """The files of outputs that are folders (md5s by path), and the folders of which no store has a sound listing."""
+    files: dict[str, str] = {}
+    unlisted = list(outs)
+    for store in stores:
+        found, wrong = store.files_in({path: outs[path] for path in unlisted})
+        files |= found
+        unlisted = list(wrong)
+    return files, unlisted
+
+
+def _check_workspace(project: Project, files: Mapping[str, str], unlisted: list[str]) -> Iterator[Finding | None]:
+    """A finding, or None where all is well, for each file that is or should be there."""
+    for path in project.unrecorded():
         yield Finding(Problem.UNCHECKED, f"workspace {path}", "dvc.lock does not record it: run `dvc repro`")
-        return
-    oid: str = out.hash_info.value
-    files = {path: oid}
-    if out.hash_info.isdir:
-        listing = next((found for store in stores if (found := _read_listing(store, path, oid)) is not None), None)
-        if listing is None:
-            yield Finding(
-                Problem.UNCHECKED,
-                f"workspace {path}",
-                "no store has its listing: `dvc repro` makes it, `dvc fetch` brings it",
-            )
-        files = listing or {}
-        there = {found.as_posix() for found in Path(path).rglob("*") if found.is_file()}
-        for unknown in there - files.keys() if listing else ():
-            yield Finding(Problem.CORRUPTED, f"workspace {unknown}", "dvc.lock knows no such file")
-    for name, md5 in files.items():
-        yield _check_file(name, md5)
-    if out.use_cache:
-        objects = files | {path: oid}
-        for store in stores:
-            wrong = store.check_all(objects)
-            yield from (wrong.get(name) for name in objects)
+    for path, oid in project.recorded().items():
+        if path in unlisted:
+            detail = "no store has its listing: `dvc repro` makes it, `dvc fetch` brings it"
+            yield Finding(Problem.UNCHECKED, f"workspace {path}", detail)
+        elif oid.endswith(".dir"):
+            there = {found.as_posix() for found in Path(path).rglob("*") if found.is_file()}
+            for unknown in sorted(there - files.keys()):
+                yield Finding(Problem.CORRUPTED, f"workspace {unknown}", "dvc.lock knows no such file")
+        else:
+            yield _check_file(path, oid)
+    for path, md5 in files.items():
+        yield _check_file(path, md5)
 
 
-def _check_file(name: str, md5: str) -> Finding | None:
+def _check_file(path: str, md5: str) -> Finding | None:
     try:
-        return compare(f"workspace {name}", md5, md5_of_file(Path(name)))
+        return compare(f"workspace {path}", md5, md5_of_file(Path(path)))
     except (IsADirectoryError, NotADirectoryError) as error:
-        return Finding(Problem.CORRUPTED, f"workspace {name}", reason(error))
+        return Finding(Problem.CORRUPTED, f"workspace {path}", reason(error))
     except OSError as error:
-        return Finding(Problem.UNCHECKED, f"workspace {name}", reason(error))
+        return Finding(Problem.UNCHECKED, f"workspace {path}", reason(error))
 
 
 def _check_recorded_sha256() -> Iterator[Finding | None]:
@@ -97,11 +92,3 @@ def _check_recorded_sha256() -> Iterator[Finding | None]:
             yield None
         else:
             yield Finding(Problem.CORRUPTED, f"workspace {path}", f"has sha256 {actual}, recorded is {expected}")
-
-
-def _read_listing(store: Store, path: str, oid: str) -> dict[str, str] | None:
-    """The md5 by path of a folder's files, if the store has an intact listing of it."""
-    try:
-        return store.files_of(path, oid) if store.check(path, oid) is None else None
-    except ValueError:
-        return None

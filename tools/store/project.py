@@ -1,6 +1,7 @@
 """What dvc.yaml and dvc.lock say, and where the cache is: what pushing and pulling start from."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from dvc.repo import Repo
 
 from tools.store.lock import LOCK, read_lock
 from tools.store.objects import Store, md5_of_file
-from tools.store.run_cache import Entry, Shape, contradiction, entry_of, fits
+from tools.store.run_cache import Runs, Shape, entry_of
 
 
 @dataclass(frozen=True)
@@ -33,23 +34,49 @@ class Project:
         """Where objects wait until they are checked, and where those stay that are wrong."""
         return Path(self.repo.tmp_dir).relative_to(Path.cwd()) / "share"
 
+    def recorded(self) -> dict[str, str]:
+        """The outputs that dvc.lock records: oids by path."""
+        return {out.def_path: out.hash_info.value for out in self.repo.index.outs if out.hash_info}
+
     def outputs(self) -> dict[str, str]:
-        """The outputs that dvc.lock records and the cache keeps: oids by path."""
-        return {
-            out.def_path: out.hash_info.value
-            for stage in self.repo.index.stages
-            for out in stage.outs
-            if out.use_cache and out.hash_info
-        }
+        """Those of them that the cache keeps."""
+        kept = {out.def_path for out in self.repo.index.outs if out.use_cache}
+        return {path: oid for path, oid in self.recorded().items() if path in kept}
 
     def is_recorded(self, path: Path) -> bool:
         """Whether an output in the workspace is, byte for byte, what dvc.lock records."""
-        outs = [out for stage in self.repo.index.stages for out in stage.outs if out.def_path == path.as_posix()]
-        return any(out.hash_info and out.hash_info.value == md5_of_file(path) for out in outs)
+        return (path.as_posix(), md5_of_file(path)) in self.recorded().items()
 
     def unrecorded(self) -> list[str]:
         """The outputs that dvc.lock does not record."""
-        return [out.def_path for stage in self.repo.index.stages for out in stage.outs if not out.hash_info]
+        return [out.def_path for out in self.repo.index.outs if not out.hash_info]
+
+    def unsaved(self, outs: Iterable[str]) -> list[str]:
+        """The files of outputs in the workspace whose content the cache does not have, so that a checkout loses it."""
+        paths = [path for out in outs for path in (Path(out), *Path(out).rglob("*")) if path.is_file()]
+        seen = [path for path in paths if not self.repo.dvcignore.is_ignored_file(str(path))]
+        return sorted(self.cache.check_all({path.as_posix(): str(md5_of_file(path)) for path in seen}))
+
+    def checkout(self, outs: Iterable[str]) -> bool:
+        """Make outputs in the workspace what dvc.lock records; return whether that changed any."""
+        self.repo.drop_data_index()  # DVC would remember a folder's listing as it was before.
+        # Named one by one: DVC would remove those that dvc.lock does not record.
+        targets = list(outs)
+        return bool(targets) and any(self.repo.checkout(targets=targets)["stats"].values())
+
+    def usable_runs(self) -> Runs:
+        """Which run-cache entries this commit may use."""
+        made = {out.def_path for out in self.repo.index.outs}
+        stages: set[Shape] = set()
+        code: dict[str, str] = {}
+        for stage in self.repo.index.stages:
+            deps = {dep.def_path: dep for dep in stage.deps if not isinstance(dep, ParamsDependency)}
+            stages.add(Shape(stage.cmd, frozenset(deps), frozenset(out.def_path for out in stage.outs)))
+            for path in deps.keys() - made - code.keys():
+                if deps[path].exists:
+                    code[path] = deps[path].get_hash().value
+        locked = read_lock() if LOCK.is_file() else {}
+        return Runs(frozenset(stages), code, tuple(map(entry_of, locked.values())))
 
     def unwritable(self) -> Path | None:
         """A folder of the cache in which this user may not write, if there is one."""
@@ -58,33 +85,3 @@ class Project:
         if not cache.exists():  # It will be made in the first folder above it that is there.
             folders = [next(folder for folder in cache.parents if folder.exists())]
         return next((folder for folder in folders if not os.access(folder, os.W_OK | os.X_OK)), None)
-
-
-class Runs:
-    """Which run-cache entries this commit may use."""
-
-    def __init__(self, repo: Repo) -> None:
-        deps = [
-            [dep.def_path for dep in stage.deps if not isinstance(dep, ParamsDependency)] for stage in repo.index.stages
-        ]
-        outs = [[out.def_path for out in stage.outs] for stage in repo.index.stages]
-        self._shapes = {
-            Shape(stage.cmd, frozenset(d), frozenset(o))
-            for stage, d, o in zip(repo.index.stages, deps, outs, strict=True)
-        }
-        made = {path for paths in outs for path in paths}
-        self._code = {
-            dep.def_path: dep.get_hash().value
-            for stage in repo.index.stages
-            for dep in stage.deps
-            if not isinstance(dep, ParamsDependency) and dep.def_path not in made and dep.exists
-        }
-        self._locked = [entry_of(stage) for stage in (read_lock() if LOCK.is_file() else {}).values()]
-
-    def fit(self, entry: Entry) -> bool:
-        """Whether this commit could use it, with whatever parameters."""
-        return fits(entry, self._shapes, self._code)
-
-    def contradiction(self, entry: Entry) -> str | None:
-        """What dvc.lock records differently for its very inputs, if it does."""
-        return contradiction(entry, self._locked)

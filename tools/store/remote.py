@@ -18,8 +18,8 @@ from tools.store.objects import Store, reason
 ENTRY_NAME = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}/[0-9a-f]{64}")
 
 
-class Unavailable(Exception):
-    """Nothing can be had from the remote; the message says why, and what to do."""
+class Unavailable(UserError):
+    """What is asked for cannot be had, though nothing is wrong: `--optional` makes that no error."""
 
 
 class NotConfigured(Unavailable):
@@ -30,7 +30,6 @@ class NotConfigured(Unavailable):
 class Remote:
     """A remote that answered."""
 
-    name: str
     store: Store
     root: str
     is_there: bool  # Whether the folder, bucket's prefix or the like exists.
@@ -45,37 +44,52 @@ class Remote:
         """Where a run-cache entry lies, or would lie."""
         return str(self.fs.join(self.root, "runs", *entry.split("/")))
 
+    def entry_title(self, entry: str) -> str:
+        """What a finding calls a run-cache entry."""
+        return f"{self.store.name} run-cache entry {entry}"
+
     def read_entry(self, entry: str) -> bytes | None:
         """A run-cache entry's content, or None if there is none."""
         try:
-            with self.fs.open(self.entry_path(entry), "rb") as file:
-                content: bytes = file.read()
+            return bytes(self.fs.cat_file(self.entry_path(entry)))
         except FileNotFoundError:
             return None
-        return content
 
-    def set_aside(self, path: str) -> str:
-        """Move a damaged file of the remote to its folder `damaged`; return where it is then."""
+    def set_aside(self, path: str) -> None:
+        """Move a damaged file of the remote to its folder `damaged`."""
         folder = self.fs.join(self.root, "damaged")
         self.fs.makedirs(folder, exist_ok=True)
-        aside = str(self.fs.join(folder, "".join(self.fs.parts(path)[-2:])))
-        self.fs.move(path, aside)
-        return aside
+        self.fs.move(path, self.fs.join(folder, "".join(self.fs.parts(path)[-2:])))
 
 
 def open_remote(repo: Repo, name: str | None) -> Remote:
-    """The remote of this name, or the default one.
-
-    Raises:
-        Unavailable: there is none, or it does not answer.
-        UserError: a package is missing, or its folder is no place for it.
-    """
+    """The remote of this name, or the default one; raise UserError if it cannot be used, Unavailable if not now."""
     name = name or repo.config["core"].get("remote")
+    store, root = _connect(repo, name)
+    fs = store.odb.fs
+    if isinstance(fs, LocalFileSystem):
+        _check_folder(repo, name, Path(root).resolve())
+    if isinstance(fs, HTTPFileSystem):
+        raise Unavailable(f"remote {name} is HTTP, which cannot hold a run-cache: use webdav:// instead")
+    try:
+        folders = _folders(fs, root)
+        found = fs.find(fs.join(root, "runs")) if folders and "runs" in folders else []
+    except Exception as error:  # Each kind of remote raises its own.
+        raise Unavailable(f"remote {name} does not answer, or refuses: {reason(error)}") from None
+    if folders is None and fs.protocol.startswith("webdav"):
+        raise Unavailable(f"remote {name}: the folder of its URL is not there, and must be made on the server first")
+    names = ("/".join(fs.parts(path)[-3:]) for path in found)
+    entries = tuple(name for name in names if ENTRY_NAME.fullmatch(name))  # And not one that is being written.
+    return Remote(store, root, folders is not None, entries)
+
+
+def _connect(repo: Repo, name: str | None) -> tuple[Store, str]:
+    """The remote's objects and the root of its URL; nothing is asked of it yet."""
     # Else an object of an S3 server that is down takes half a minute: s3fs, too, tries five times.
     os.environ.setdefault("AWS_MAX_ATTEMPTS", "2")
     try:
         store = Store(f"remote {name}", repo.cloud.get_remote_odb(name))
-        root = repo.cloud.get_remote_odb(name, hash_name="md5-dos2unix").path
+        return store, repo.cloud.get_remote_odb(name, hash_name="md5-dos2unix").path
     except NoRemoteError:
         raise NotConfigured("no remote is configured: `dvc remote add --default share URL`") from None
     except (ImportError, RemoteMissingDepsError) as error:
@@ -86,30 +100,15 @@ def open_remote(repo: Repo, name: str | None) -> Remote:
         ) from None
     except DvcException as error:
         raise Unavailable(f"remote {name} cannot be used: {reason(error)}") from None
-    fs = store.odb.fs
-    if isinstance(fs, LocalFileSystem):
-        _check_folder(repo, name, Path(root).resolve())
-    if isinstance(fs, HTTPFileSystem):
-        raise Unavailable(f"remote {name} is HTTP, which cannot hold a run-cache: use webdav:// instead")
-    try:
-        folders = _folders(fs, root)
-        found = fs.find(fs.join(root, "runs")) if folders and "runs" in folders else []
-        names = ("/".join(fs.parts(path)[-3:]) for path in found)
-        entries = tuple(name for name in names if ENTRY_NAME.fullmatch(name))  # And not one that is being written.
-    except Exception as error:  # Each kind of remote raises its own.
-        raise Unavailable(f"remote {name} does not answer, or refuses: {reason(error)}") from None
-    if folders is None and fs.protocol.startswith("webdav"):
-        raise Unavailable(f"remote {name}: the folder of its URL is not there, and must be made on the server first")
-    return Remote(name, store, root, folders is not None, entries)
 
 
 def _check_folder(repo: Repo, name: str | None, root: Path) -> None:
     """Raise UserError if what is pushed to this folder would not be there to stay."""
     if root.exists() and not root.is_dir():
         raise UserError(f"remote {name}: {root} is a file; name a folder: `dvc remote modify {name} url FOLDER`")
-    outputs = [Path(out.fs_path) for stage in repo.index.stages for out in stage.outs]
-    for kind, path in [("the cache", Path(repo.cache.legacy.path)), *(("an output", path) for path in outputs)]:
-        if root.is_relative_to(path.resolve()):
+    taken = [("the cache", repo.cache.legacy.path), *(("an output", out.fs_path) for out in repo.index.outs)]
+    for kind, path in taken:
+        if root.is_relative_to(Path(path).resolve()):
             raise UserError(
                 f"remote {name}: {root} lies in {kind}; name another: `dvc remote modify {name} url FOLDER`"
             )

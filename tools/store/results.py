@@ -21,10 +21,6 @@ from tools.store.objects import md5_of
 WORKSPACE = "workspace"
 
 
-class ResultsError(Exception):
-    """A revision has no results; the message says why, and what to do."""
-
-
 @dataclass(frozen=True)
 class Results:
     """What `name`, a revision or the workspace, says of its network.
@@ -40,19 +36,9 @@ class Results:
     predictions: pd.DataFrame | None
     problem: str = ""
 
-    def has_test_set_of(self, other: "Results") -> bool:
-        """Whether both were tested on the same images; both have predictions."""
-        assert self.predictions is not None
-        assert other.predictions is not None
-        return self.data_md5 == other.data_md5 and self.predictions["label"].equals(other.predictions["label"])
-
 
 def read_results(revision: str) -> Results:
-    """Return the results of a git revision, or of the workspace.
-
-    Raises:
-        ResultsError: there is no such revision, or it has no metrics.
-    """
+    """Return the results of a git revision, or of the workspace; raise UserError if there are none."""
     try:
         metrics = json.loads(_read(EVALUATE_JSON, revision))
         if not isinstance(metrics, dict) or not all(isinstance(value, int | float) for value in metrics.values()):
@@ -62,26 +48,30 @@ def read_results(revision: str) -> Results:
         locked = locked_outputs(stages)
         data_md5 = locked[RAW_DATA.as_posix()]
     except SCMError as error:
-        raise ResultsError(f"{_one_line(error)}; name a commit, a branch or a tag of this repository") from None
+        raise UserError(f"{_one_line(error)}; name a commit, a branch or a tag of this repository") from None
     except (DvcException, OSError) as error:
-        raise ResultsError(f"{revision} has no results: {_one_line(error)}; run `dvc repro` there and commit") from None
+        raise UserError(f"{revision} has no results: {_one_line(error)}; run `dvc repro` there and commit") from None
     except (KeyError, TypeError, ValueError, UserError) as error:
-        raise ResultsError(f"{revision} has no complete results: {_one_line(error)}; run `dvc repro` there") from None
-    predictions, problem = None, ""
+        raise UserError(f"{revision} has no complete results: {_one_line(error)}; run `dvc repro` there") from None
+    try:
+        predictions, problem = _read_predictions(revision, locked.get(PREDICTIONS_CSV.as_posix())), ""
+    except UserError as error:  # Metrics can be compared all the same.
+        predictions, problem = None, str(error)
+    return Results(revision, recipe, metrics, data_md5, predictions, problem)
+
+
+def _read_predictions(revision: str, md5: str | None) -> pd.DataFrame:
     try:
         content = _read(PREDICTIONS_CSV, revision)
-        if md5_of(io.BytesIO(content)) == locked[PREDICTIONS_CSV.as_posix()]:
-            predictions = pd.read_csv(io.BytesIO(content))
-        else:
-            problem = f"{PREDICTIONS_CSV} of {revision} is not the file that {LOCK} records: run `dvc repro`"
-    except Exception as error:  # A remote's library raises what it likes; metrics can be compared all the same.
-        reason = "" if isinstance(error, PathMissingError) else f" ({_one_line(error)})"  # Its text is about git.
-        problem = (
-            f"{PREDICTIONS_CSV} of {revision} is neither in the cache nor on a remote{reason}: `dvc fetch "
-            "--all-commits` brings what a remote has; `dvc repro`, in a clone of that commit if it is an older one, "
-            "makes it anew"
-        )
-    return Results(revision, recipe, metrics, data_md5, predictions, problem)
+    except Exception as error:  # A remote's library raises what it likes.
+        why = "" if isinstance(error, PathMissingError) else f" ({_one_line(error)})"  # Its text is about git.
+        raise UserError(
+            f"{PREDICTIONS_CSV} of {revision} is neither in the cache nor on a remote{why}: `dvc fetch --all-commits` "
+            "brings what a remote has; `dvc repro`, in a clone of that commit if it is an older one, makes it anew"
+        ) from None
+    if md5_of(io.BytesIO(content)) != md5:
+        raise UserError(f"{PREDICTIONS_CSV} of {revision} is not the file that {LOCK} records: run `dvc repro`")
+    return pd.read_csv(io.BytesIO(content))
 
 
 def _read(path: Path, revision: str) -> bytes:

@@ -4,7 +4,6 @@ DVC looks an entry up by its folder's name, a hash of the command, the inputs, a
 restores what the entry says, without comparing the two.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +46,27 @@ class Entry:
         return self.name.split("/")[1]
 
 
+@dataclass(frozen=True)
+class Runs:
+    """Which entries a commit may use: its stages, the md5 of every input that no stage makes, and what is locked."""
+
+    stages: frozenset[Shape]
+    code: dict[str, str]  # By path; of a folder, that of its listing.
+    locked: tuple[Entry, ...] = ()
+
+    def fit(self, entry: Entry) -> bool:
+        """Whether the commit could use it, with whatever parameters: it is of one of the stages, and of this code."""
+        return entry.shape in self.stages and all(self.code.get(path, md5) == md5 for path, md5 in entry.deps.items())
+
+    def contradiction(self, entry: Entry) -> str | None:
+        """What dvc.lock records differently for its very inputs, if it does."""
+        for stage in self.locked:
+            if stage.key == entry.key and stage.outs != entry.outs:
+                different = [path for path, md5 in stage.outs.items() if entry.outs.get(path) != md5]
+                return f"for the inputs in dvc.lock it restores another {', '.join(different)}"
+        return None
+
+
 def parse_entry(name: str, content: bytes) -> Entry:
     """Return the entry in a file `<two digits>/<key>/<value>` below `runs`.
 
@@ -73,23 +93,6 @@ def entry_of(lock: dict[str, Any]) -> Entry:
     """The entry that DVC would make of a stage of dvc.lock."""
     key, value = _key(lock), dict_sha256(lock, exclude=NOT_HASHED)
     return Entry(f"{key[:2]}/{key}/{value}", lock["cmd"], _hashes(lock["deps"]), _hashes(lock["outs"]))
-
-
-def fits(entry: Entry, stages: set[Shape], code: dict[str, str]) -> bool:
-    """Whether this commit could use the entry, with whatever parameters: it is of one of the stages, and of this code.
-
-    `code` has the md5 of every input that no stage makes.
-    """
-    return entry.shape in stages and all(code.get(path, md5) == md5 for path, md5 in entry.deps.items())
-
-
-def contradiction(entry: Entry, locked: Iterable[Entry]) -> str | None:
-    """What dvc.lock records differently for the very inputs of the entry, if it does."""
-    for stage in locked:
-        if stage.key == entry.key and stage.outs != entry.outs:
-            different = [path for path, md5 in stage.outs.items() if entry.outs.get(path) != md5]
-            return f"for the inputs in dvc.lock it restores another {', '.join(different)}"
-    return None
 
 
 def _is_plain(content: bytes) -> bool:
