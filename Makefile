@@ -35,7 +35,7 @@ unchanged: restore  ## fail if this commit's dvc.lock and metrics are not what i
 
 .PHONY: metrics
 metrics: install  ## print the metrics as a table in Markdown
-	@dvc metrics show --md
+	@python -m tools.summary --markdown
 
 .PHONY: lint
 lint: .venv/.installed-dev  ## ruff and mypy

@@ -4,6 +4,7 @@ import ctypes
 import gc
 import signal
 import sys
+from pathlib import Path
 
 SET_PARENT_DEATH_SIGNAL = 1  # of Linux' prctl
 
@@ -18,3 +19,9 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 # leave its stage running.
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+
+# All that a stage does stands in params.yaml, which DVC tracks, unlike a command line.
+if sys.argv[1:]:
+    sys.exit(
+        f"{Path(sys.argv[0]).parent.name}: {sys.argv[1]!r} is not allowed: a stage takes no arguments; see README.md"
+    )

@@ -234,7 +234,7 @@ def test_longer_training_continues_and_shorter_one_trains_nothing(project: Proje
 def test_training_that_starts_anew_says_why(project: Project) -> None:
     project.append("stages/train/schedule.py", "# edited\n")
     output = project.run("python", "-m", "stages.train").stdout
-    assert "starting at epoch 1 of 3: changed since the last training: stages/train/schedule.py" in output
+    assert "starting at epoch 1 of 3: changed since the nearest earlier training: stages/train/schedule.py" in output
 
 
 def test_damaged_epoch_is_dropped_aloud_and_trained_again(project: Project, trained_template: Project) -> None:

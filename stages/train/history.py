@@ -16,6 +16,7 @@ from typing import Any
 from mnist.paths import checkpoint_name
 from mnist.trained import EpochRecord
 from pipeline.files import sha256_of, write_file
+from stages.train.origin import explain_start
 
 RESUME = Path("data/.resume")
 MANIFEST, INPUTS = "manifest.json", "inputs.json"
@@ -31,7 +32,7 @@ class History:
         self._folder = root / sha256_of(content)[:32]
         self._root, self._inputs = root, inputs
         if not (self._folder / INPUTS).exists():
-            self.origin = _explain_new(inputs, root)
+            self.origin = explain_start(inputs, sorted(root.glob(f"*/{INPUTS}")))
             write_file(self._folder / INPUTS, content)
         else:
             os.utime(self._folder / INPUTS)  # Used now; see remove_old.
@@ -107,20 +108,6 @@ def _parse(line: bytes) -> EpochRecord | None:
 
 def _has(path: Path, sha256: str) -> bool:
     return path.is_file() and sha256_of(path.read_bytes()) == sha256
-
-
-def _explain_new(inputs: dict[str, Any], root: Path) -> str:
-    """Why there is nothing to go on from: what differs from the training used last."""
-    others = sorted(root.glob(f"*/{INPUTS}"), key=lambda path: _last_use(path.parent))
-    if not others:
-        return "nothing was trained here before"
-    try:
-        before = dict(json.loads(others[-1].read_bytes()))
-    except (ValueError, TypeError):
-        return f"{others[-1]} cannot be read, so what changed since the last training is not known"
-    changed = sorted(name for name in before.keys() | inputs.keys() if before.get(name) != inputs.get(name))
-    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-    return f"changed since the last training: {', '.join(changed[:3])}{more}"
 
 
 def _last_use(folder: Path) -> int:

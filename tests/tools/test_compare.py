@@ -204,7 +204,9 @@ def test_altered_predictions_are_not_believed(two_commits: Project, tmp_path: Pa
 def test_unknown_revision_is_one_clear_line(two_commits: Project) -> None:
     status, output = compare(two_commits, "nowhere")
     assert status == UNDECIDED_STATUS
-    assert output == ("compare: unknown Git revision 'nowhere'; name a commit, a branch or a tag of this repository\n")
+    assert output == (
+        "compare: unknown Git revision 'nowhere'; name a commit, branch, tag or experiment of this repository\n"
+    )
 
 
 def test_commit_without_results_is_one_clear_line(two_commits: Project) -> None:
@@ -222,8 +224,8 @@ def test_results_with_merge_conflicts_are_one_clear_line(two_commits: Project, t
         (project.folder / path).write_text(f"<<<<<<< HEAD\n{text}")
         status, output = compare(project)
         assert status == UNDECIDED_STATUS
-        assert output.startswith("compare: workspace has no complete results: ")
-        assert output.count("\n") == 1
+        advice = "docs/sharing.md says how to solve it (Merge)"
+        assert output == f"compare: {path} of workspace has a merge conflict: {advice}\n"
         (project.folder / path).write_text(text)
     for text in ("null", '{"test_accuracy": "x"}'):
         (project.folder / "metrics/evaluate.json").write_text(text)

@@ -10,6 +10,8 @@ from tests.project import NUM_EPOCHS, Project
 from tests.tools.test_verify import flip_last_byte
 from tools.store.resume import fill_history
 
+LONGER = ": with a higher `epochs`, only the new ones are trained"
+
 
 @pytest.fixture
 def restored(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -20,10 +22,10 @@ def restored(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_history_is_filled_once(restored: Path) -> None:
-    assert fill_history() == f"a longer training goes on after epoch {NUM_EPOCHS}, trained elsewhere"
+    assert fill_history() == f"{NUM_EPOCHS} epochs, trained elsewhere, are now kept here{LONGER}"
     files = {path: path.read_bytes() for path in restored.glob("data/.resume/*/*")}
     assert len(files) == NUM_EPOCHS + len(["optimizer", "manifest", "inputs"])
-    assert fill_history() == f"a longer training goes on after epoch {NUM_EPOCHS}"
+    assert fill_history() == f"{NUM_EPOCHS} epochs are kept here{LONGER}"
     assert {path: path.read_bytes() for path in restored.glob("data/.resume/*/*")} == files
 
 
@@ -39,4 +41,4 @@ def test_damaged_file_is_named_and_nothing_is_filled(restored: Path, name: str) 
 
 def test_without_the_optimizers_state_training_starts_anew(restored: Path) -> None:
     (restored / "data/optimizer.safetensors").unlink()
-    assert fill_history().endswith("so a longer training starts anew")
+    assert fill_history().endswith("a training with a higher `epochs` will start anew")

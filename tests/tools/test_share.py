@@ -162,7 +162,7 @@ def test_pull_with_a_table_of_another_run_is_a_success_that_says_so(shared: tupl
     other.append("metrics/train.csv", "\n")
     output = share(other, server, "pull")
     assert "metrics/train.csv is not what dvc.lock records" in output
-    assert "a longer training would start anew: metrics/train.csv is not the one" in output
+    assert "a training with a higher `epochs` will start anew: metrics/train.csv is not the one" in output
 
 
 def test_push_from_an_empty_cache_is_no_success(shared: tuple[Project, Server]) -> None:
@@ -236,10 +236,11 @@ def test_package_that_a_plugin_needs_is_named() -> None:
         open_remote(cast(Repo, repo), "share")
 
 
-def test_remote_that_nobody_pushed_to_holds_nothing(project: Project, tmp_path: Path) -> None:
-    project.run("dvc", "remote", "add", "--default", "share", str(tmp_path / "unmounted"))
-    output = share(project, Server("folder", tmp_path), "pull", expected=UNCHECKED)
-    assert output == "share: remote share holds nothing: nobody has pushed to it, or its URL is wrong\n"
+def test_remote_that_nobody_pushed_to_holds_nothing_wherever_it_is_named(project: Project, tmp_path: Path) -> None:
+    project.run("dvc", "remote", "add", "share", str(tmp_path / "unmounted"))
+    for arguments in (("pull", "--remote", "share"), ("--remote", "share", "pull")):
+        output = share(project, Server("folder", tmp_path), *arguments, expected=UNCHECKED)
+        assert output == "share: remote share holds nothing: nobody has pushed to it, or its URL is wrong\n"
 
 
 def verify(project: Project, server: Server, expected: int = 0) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.summary import main, summary_lines
+from tools.summary import main, markdown_lines, summary_lines
 
 METRICS = {
     "best_epoch": 19,
@@ -47,6 +47,12 @@ def test_summary_is_printed_from_the_files_of_the_run(
     main()
     shown = capsys.readouterr().out
     assert shown.strip("\n").splitlines() == summary_lines("fast", METRICS)
+
+
+def test_markdown_has_a_row_for_each_metric_and_nothing_else() -> None:
+    lines = markdown_lines("demo", METRICS)
+    assert lines[:3] == ["| metric | demo |", "| --- | --- |", "| best_epoch | 19 |"]
+    assert len(lines) == 2 + len(METRICS)
 
 
 @pytest.mark.parametrize(

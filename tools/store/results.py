@@ -48,10 +48,10 @@ def read_results(revision: str) -> Results:
         locked = locked_outputs(stages)
         data_md5 = locked[RAW_DATA.as_posix()]
     except SCMError as error:
-        raise UserError(f"{_one_line(error)}; name a commit, a branch or a tag of this repository") from None
+        raise UserError(f"{_one_line(error)}; name a commit, branch, tag or experiment of this repository") from None
     except (DvcException, OSError) as error:
         raise UserError(f"{revision} has no results: {_one_line(error)}; run `dvc repro` there and commit") from None
-    except (KeyError, TypeError, ValueError, UserError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{revision} has no complete results: {_one_line(error)}; run `dvc repro` there") from None
     try:
         predictions, problem = _read_predictions(revision, locked.get(PREDICTIONS_CSV.as_posix())), ""
@@ -75,9 +75,13 @@ def _read_predictions(revision: str, md5: str | None) -> pd.DataFrame:
 
 
 def _read(path: Path, revision: str) -> bytes:
+    content: bytes
     if revision == WORKSPACE:
-        return path.read_bytes()
-    content: bytes = dvc.api.read(path.as_posix(), rev=revision, mode="rb", config=_todays_config())
+        content = path.read_bytes()
+    else:
+        content = dvc.api.read(path.as_posix(), rev=revision, mode="rb", config=_todays_config())
+    if b"<<<<<<< " in content:
+        raise UserError(f"{path} of {revision} has a merge conflict: docs/sharing.md says how to solve it (Merge)")
     return content
 
 

@@ -19,6 +19,8 @@ from stages.train.history import METADATA_KEY, History
 from tools.store.lock import LOCK, locked_outputs, read_lock
 from tools.store.objects import md5_of_file
 
+LONGER = "with a higher `epochs`, only the new ones are trained"
+
 
 def fill_history() -> str:
     """Add to the history the epochs that the workspace has and it lacks; say in a line what was done.
@@ -27,7 +29,7 @@ def fill_history() -> str:
         UserError: a file is damaged or missing, or they do not belong together; the message names it.
     """
     if not OPTIMIZER.is_file() or not TRAIN_CSV.is_file():
-        return f"{OPTIMIZER} or {TRAIN_CSV} is not there, so a longer training starts anew"
+        return f"{OPTIMIZER} or {TRAIN_CSV} is not there: a training with a higher `epochs` will start anew"
     for path in (OPTIMIZER, TRAIN_CSV):
         _check_locked(path)
     optimizer_state = OPTIMIZER.read_bytes()
@@ -39,11 +41,11 @@ def fill_history() -> str:
     with lock("train"):
         history = History(training["inputs"])
         if history.resumable(num_epochs) == num_epochs:
-            return f"a longer training goes on after epoch {len(history.records)}"
+            return f"{len(history.records)} epochs are kept here: {LONGER}"
         checkpoints = [_read_checkpoint(record) for record in records]
         for record, checkpoint in zip(records, checkpoints, strict=True):
             history.append(record, checkpoint, optimizer_state if record is records[-1] else None)
-    return f"a longer training goes on after epoch {num_epochs}, trained elsewhere"
+    return f"{num_epochs} epochs, trained elsewhere, are now kept here: {LONGER}"
 
 
 def _training() -> dict[str, Any]:

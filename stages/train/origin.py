@@ -1,0 +1,43 @@
+"""Why a training starts at its first epoch: what of its inputs is not that of an earlier one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+MOST_NAMED = 3
+
+
+def explain_start(inputs: dict[str, Any], paths: list[Path]) -> str:
+    """Return what differs from the earlier training that is most like this one; `paths` hold the inputs of them all."""
+    if not paths:
+        return "nothing was trained here before"
+    earlier = [read for path in paths if (read := _read_inputs(path)) is not None]
+    if not earlier:
+        return f"{paths[0]} cannot be read, so what changed since the last training is not known"
+    changed = min((_differences(inputs, other) for other in earlier), key=len)
+    more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
+    return f"changed since the nearest earlier training: {', '.join(changed[:MOST_NAMED])}{more}"
+
+
+def _read_inputs(path: Path) -> dict[str, Any] | None:
+    """The inputs of a training; None where the file is damaged."""
+    try:
+        return dict(json.loads(path.read_bytes()))
+    except (ValueError, TypeError):
+        return None
+
+
+def _differences(inputs: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """The names whose values differ: those of `inputs`, and what only `other` has.
+
+    Recipes are compared key by key, whatever they are called.
+    """
+    before = {_role(name): value for name, value in other.items()}
+    changed = [name for name, value in inputs.items() if before.pop(_role(name), None) != value]
+    return sorted(changed) + sorted(before)
+
+
+def _role(name: str) -> str:
+    """`recipes.epochs` for `recipes.demo.epochs`; any other name as it is."""
+    section, *path = name.split(".")
+    return ".".join([section, *path[1:]]) if section == "recipes" else name
