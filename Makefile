@@ -28,6 +28,10 @@ repro: restore  ## restore, run what is left to run, and print a summary
 demo: .venv/.installed-demo  ## draw a digit in the browser and see what the network makes of it
 	@python -m tools.demo
 
+.PHONY: export
+export: .venv/.installed-export  ## write data/model.onnx, the network for programs without torch
+	@python -m tools.export
+
 .PHONY: unchanged
 unchanged: restore  ## fail if this commit's dvc.lock and metrics are not what its pipeline gives
 	dvc repro
@@ -44,7 +48,7 @@ lint: .venv/.installed-dev  ## ruff and mypy
 	mypy
 
 .PHONY: test
-test: lint .venv/.installed-demo  ## lint, then all tests
+test: lint .venv/.installed-demo .venv/.installed-export  ## lint, then all tests
 	pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .PHONY: verify
@@ -68,6 +72,7 @@ lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from p
 	$(COMPILE) $(PIPELINE) --output-file requirements/pipeline.txt
 	$(COMPILE) --group remotes --constraint requirements/pipeline.txt --output-file requirements/remotes.txt
 	$(COMPILE) $(PIPELINE) --group demo --constraint requirements/pipeline.txt --output-file requirements/demo.txt
+	$(COMPILE) --group export --constraint requirements/demo.txt --output-file requirements/export.txt
 	$(COMPILE) $(PIPELINE) --group dev --constraint requirements/demo.txt --constraint requirements/remotes.txt \
 		--output-file requirements/dev.txt
 
@@ -77,11 +82,7 @@ lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from p
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
-.venv/.installed-remotes: requirements/remotes.txt .venv/.installed
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	touch $@
-
-.venv/.installed-demo: requirements/demo.txt .venv/.installed
+.venv/.installed-demo .venv/.installed-export .venv/.installed-remotes: .venv/.installed-%: requirements/%.txt .venv/.installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 

@@ -13,9 +13,9 @@ from pipeline.params import Section
 class AugmentParams(Section):
     """The largest distortion either way; each image's own is uniform between none and that."""
 
-    rotation_degrees: float = Field(ge=0, le=180)
-    scale: float = Field(ge=0, lt=1)
-    shift_pixels: float = Field(ge=0, le=28)
+    rotation_degrees: float = Field(ge=0, le=180, description="largest rotation either way")
+    scale: float = Field(ge=0, lt=1, description="largest change of size either way, as a fraction")
+    shift_pixels: float = Field(ge=0, le=28, description="largest shift either way, across and down")
 
 
 def augment(images: Tensor, params: AugmentParams, generator: torch.Generator) -> Tensor:

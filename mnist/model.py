@@ -28,8 +28,10 @@ class TwoLayerParams(Section):
 class StemParams(Section):
     """The first convolution: it alone may have a larger kernel, and stride 2."""
 
-    kernel_size: Annotated[int, Field(ge=3, le=7), AfterValidator(_odd)]
-    stride: int = Field(ge=1, le=2)
+    kernel_size: Annotated[int, Field(ge=3, le=7), AfterValidator(_odd)] = Field(
+        description="pixels along the first convolution's kernel; an odd number"
+    )
+    stride: int = Field(ge=1, le=2, description="the first convolution's step; 2 halves the image")
 
 
 class ConvBlocksParams(Section):
@@ -41,8 +43,12 @@ class ConvBlocksParams(Section):
 
     name: Literal["conv_blocks"]
     stem: StemParams
-    widths: list[Annotated[list[Width], Field(min_length=1, max_length=16)]] = Field(min_length=1, max_length=4)
-    head: Literal["flatten", "average"]
+    widths: list[Annotated[list[Width], Field(min_length=1, max_length=16)]] = Field(
+        min_length=1, max_length=4, description="channels of each convolution, group by group; three groups at stride 2"
+    )
+    head: Literal["flatten", "average"] = Field(
+        description="what the linear layer at the end sees: all pixels of the last maps, or each map's average"
+    )
 
     @model_validator(mode="after")
     def _maps_are_larger_than_a_pixel(self) -> Self:

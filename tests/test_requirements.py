@@ -29,7 +29,7 @@ def test_installed_packages_fit_together() -> None:
 def test_every_locked_package_has_hashes_and_no_address(lock: Path) -> None:
     text = lock.read_text(encoding="utf-8")
     packages = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
-    assert len(packages) > 50
+    assert len(packages) >= 10
     assert all("--hash=sha256:" in package for package in packages)
     assert not re.search(r"://|--index|--find-links", text)
 

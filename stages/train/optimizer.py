@@ -13,9 +13,13 @@ from pipeline.params import Section
 class OptimizerParams(Section):
     """AdamW; without weight decay it is Adam."""
 
-    learning_rate: float = Field(gt=0, le=10)
-    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(min_length=2, max_length=2)
-    weight_decay: float = Field(ge=0, le=10)
+    learning_rate: float = Field(gt=0, le=10, description="the full rate, of which the schedule takes a fraction")
+    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(
+        min_length=2, max_length=2, description="what the averages of gradient and squared gradient keep at each step"
+    )
+    weight_decay: float = Field(
+        ge=0, le=10, description="times the rate: the fraction of each weight that a step takes off"
+    )
 
 
 class AdamW:

@@ -14,12 +14,12 @@ from stages.train.step import LossParams
 class Recipe(Section):
     """One entry of `recipes` in params.yaml."""
 
-    seed: int = Field(ge=0, lt=2**63)
+    seed: int = Field(ge=0, lt=2**63, description="first weights, order of the images and distortions follow from it")
     network: NetworkParams
-    epochs: int = Field(ge=1, le=999)
-    batch_size: int = Field(ge=1, le=60_000)
+    epochs: int = Field(ge=1, le=999, description="how often training sees each image; one checkpoint each")
+    batch_size: int = Field(ge=1, le=60_000, description="images of one step of the optimizer")
     optimizer: OptimizerParams
     schedule: Schedule
     loss: LossParams
-    augment: AugmentParams | None
-    threads: Threads
+    augment: AugmentParams | None = Field(description="distortions of the training images; null: none")
+    threads: Threads = Field(description="CPU threads to compute with; results depend on it in their last bits")

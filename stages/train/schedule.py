@@ -7,6 +7,8 @@ from pydantic import Field
 
 from pipeline.params import Section
 
+HORIZON = "the rate is then at its last value, and stays there; `epochs` of the recipe may be more or fewer"
+
 
 class Constant(Section):
     """The same rate throughout."""
@@ -18,7 +20,7 @@ class Cosine(Section):
     """From the full rate down to zero along half a cosine, over `epochs`; zero after them."""
 
     name: Literal["cosine"]
-    epochs: int = Field(ge=1)
+    epochs: int = Field(ge=1, description=HORIZON)
 
 
 class OneCycle(Section):
@@ -28,9 +30,9 @@ class OneCycle(Section):
     """
 
     name: Literal["one_cycle"]
-    epochs: int = Field(ge=1)
-    warm_up_fraction: float = Field(gt=0, lt=1)
-    final_fraction: float = Field(ge=0, le=1)
+    epochs: int = Field(ge=1, description=HORIZON)
+    warm_up_fraction: float = Field(gt=0, lt=1, description="part of `schedule.epochs` in which the rate rises")
+    final_fraction: float = Field(ge=0, le=1, description="the last rate, as a fraction of the full one")
 
 
 Schedule = Annotated[Constant | Cosine | OneCycle, Field(discriminator="name")]

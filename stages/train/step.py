@@ -14,8 +14,10 @@ from stages.train.optimizer import AdamW
 class LossParams(Section):
     """Cross entropy of the logits, or, as in the notes, of probabilities taken for logits: a second softmax."""
 
-    input: Literal["logits", "probabilities"]
-    label_smoothing: float = Field(ge=0, lt=1)
+    input: Literal["logits", "probabilities"] = Field(
+        description="what cross entropy is given as logits; probabilities have been through a softmax already"
+    )
+    label_smoothing: float = Field(ge=0, lt=1, description="part of each label that is spread over all ten classes")
 
 
 def train_step(
