@@ -5,12 +5,12 @@ computes from it what torch does from the checkpoint.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from mnist.paths import MODEL, RAW_DATA
 from pipeline.errors import UserError
 from pipeline.files import write_file
+from tools.command import command
 
 ONNX_FILE = Path("data/model.onnx")
 TOLERANCE = 1e-5  # Of the largest logit; torch and onnxruntime add in other orders. `demo`: 1e-6.
@@ -19,10 +19,8 @@ TOLERANCE = 1e-5  # Of the largest logit; torch and onnxruntime add in other ord
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.export", description=f"Write the network to {ONNX_FILE}.")
     parser.parse_args()
-    try:
+    with command("export"):
         print(export())
-    except UserError as error:
-        sys.exit(f"export: {error}")
 
 
 def export() -> str:
