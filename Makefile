@@ -6,6 +6,8 @@ SHELL := bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # The extras of a remote are installed where the configuration names such a one.
 REMOTES := $(shell grep -qsE '^ *url = (s3|ssh|webdavs?)://' .dvc/config .dvc/config.local && echo .venv/.installed-remotes)
+# Where there is no terminal to show how far it is, pip says nothing.
+PIP := .venv/bin/python -m pip install $(shell test -t 2 || echo --quiet) --disable-pip-version-check --require-hashes
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help
@@ -78,15 +80,15 @@ lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from p
 
 .venv/.installed: requirements/pipeline.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=...")'
+	@echo "installing into .venv, once: some GB to download, 6 GB on disk, some minutes"
 	@.venv/bin/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(PIP) -r $<
 	touch $@
 
 .venv/.installed-demo .venv/.installed-export .venv/.installed-remotes: .venv/.installed-%: requirements/%.txt .venv/.installed
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(PIP) -r $<
 	touch $@
 
 .venv/.installed-dev: requirements/dev.txt requirements/remotes.txt .venv/.installed
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt \
-		-r requirements/remotes.txt
+	$(PIP) -r requirements/dev.txt -r requirements/remotes.txt
 	touch $@ .venv/.installed-remotes
