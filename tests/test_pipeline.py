@@ -130,22 +130,6 @@ def test_altered_source_file_is_refused_and_data_left_alone(project: Project) ->
     assert len(raw) == 4
 
 
-def test_plots_are_drawn(project: Project) -> None:
-    project.run("dvc", "plots", "show")
-    page = (project.folder / "dvc_plots/index.html").read_text()
-    for title in ("Loss by epoch", "Accuracy by epoch", "Test images by label and prediction"):
-        assert title in page
-
-
-def test_plots_of_two_commits_are_drawn_side_by_side(project: Project) -> None:
-    project.run("git", "commit", "--quiet", "--allow-empty", "--message", "second")
-    project.run("dvc", "plots", "diff", "HEAD~1", "HEAD")
-    drawn = {path.name for path in (project.folder / "dvc_plots/static").iterdir()}
-    pictures = [path.name for path in (project.folder / "metrics").glob("*.png")]
-    assert drawn == {f"{rev}_metrics_{name}" for rev in ("HEAD", "HEAD~1") for name in pictures}
-    assert project.run("git", "status", "--porcelain").stdout == ""
-
-
 def test_shared_run_is_taken_not_repeated(project: Project) -> None:
     project.run("dvc", "remote", "add", "--default", "share", str(project.folder.parent / "remote"))
     project.run("dvc", "push", "--run-cache")

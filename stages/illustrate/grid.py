@@ -9,9 +9,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-# An image, the space around it and the title above it.
-IMAGE_INCHES, MARGIN_INCHES, TITLE_INCHES = 0.76, 0.06, 0.14
-DOTS_PER_INCH = 180
+# An image, the space around it and a line of the title above it. DVC's page shows a dot as a pixel of the screen: an
+# image is twice its 28 pixels wide, and ten of them are 640, so that those of two commits stand side by side on 1,400.
+IMAGE_INCHES, MARGIN_INCHES, LINE_INCHES = 0.56, 0.04, 0.14
+DOTS_PER_INCH = 100
+FONT_POINTS = 8  # 11 pixels.
 INK = "gray_r"  # 0 is white and the largest value black, as on paper.
 DIVERGING = "RdBu"  # Red below 0, white at 0, blue above.
 
@@ -39,7 +41,9 @@ def _draw_grid(
     images: NDArray[np.generic], titles: Sequence[str], num_columns: int, colours: str, lowest: float, highest: float
 ) -> bytes:
     matplotlib.rcdefaults()
-    tile_width, tile_height = IMAGE_INCHES + 2 * MARGIN_INCHES, IMAGE_INCHES + 2 * MARGIN_INCHES + TITLE_INCHES
+    num_lines = max(title.count("\n") + 1 for title in titles)
+    tile_width = IMAGE_INCHES + 2 * MARGIN_INCHES
+    tile_height = tile_width + num_lines * LINE_INCHES
     width, height = num_columns * tile_width, -(-len(images) // num_columns) * tile_height
     figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH)
     for index, (image, title) in enumerate(zip(images, titles, strict=True)):
@@ -47,7 +51,7 @@ def _draw_grid(
         left, bottom = column * tile_width + MARGIN_INCHES, height - (row + 1) * tile_height + MARGIN_INCHES
         axes = figure.add_axes((left / width, bottom / height, IMAGE_INCHES / width, IMAGE_INCHES / height))
         axes.imshow(image, cmap=colours, vmin=lowest, vmax=highest, interpolation="nearest")
-        axes.set_title(title, fontsize=7, pad=2)
+        axes.set_title(title, fontsize=FONT_POINTS, pad=2)
         axes.set_xticks([])
         axes.set_yticks([])
     return _encode(figure)

@@ -14,8 +14,8 @@ from mnist.model import as_input
 from stages.illustrate.grid import draw_filters, draw_images, draw_text
 
 NUM_PER_CLASS = 4
-NUM_AUGMENTED, NUM_COPIES = 4, 7
-NUM_MISTAKES, NUM_MISTAKE_COLUMNS = 30, 5
+NUM_AUGMENTED, NUM_COPIES = 4, 9
+NUM_MISTAKES, NUM_MISTAKE_COLUMNS = 30, 10
 NUM_FILTER_COLUMNS = 8
 
 
@@ -43,14 +43,18 @@ def draw_augmented(training: Examples, params: AugmentParams | None) -> bytes:
 
 
 def draw_mistakes(test: Examples, predictions: pd.DataFrame) -> bytes:
-    """Draw the wrongly classified test images of which the network was most sure: label, prediction, confidence."""
+    """Draw the wrongly classified test images of which the network was most sure, the surest first.
+
+    Above each stands its index in the data set's file, from 0, its label, the prediction and the confidence.
+    """
     mistakes = predictions[predictions["label"] != predictions["prediction"]]
     worst = mistakes.sort_values(["confidence", "index"], ascending=[False, True]).head(NUM_MISTAKES)
     if worst.empty:
         return draw_text("There is no mistake.")
+    columns = ["index", "label", "prediction", "confidence"]
     titles = [
-        f"{label} as {prediction}, {100 * confidence:.0f} %"
-        for label, prediction, confidence in zip(worst["label"], worst["prediction"], worst["confidence"], strict=True)
+        f"#{index}\n{label} as {prediction}\n{100 * confidence:.2f} %"
+        for index, label, prediction, confidence in worst[columns].itertuples(index=False)
     ]
     return draw_images(_pixels(test.images[worst["index"].tolist()]), titles, NUM_MISTAKE_COLUMNS)
 

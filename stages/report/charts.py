@@ -5,18 +5,28 @@ from typing import Any, Literal
 import altair as alt
 import pandas as pd
 
-# Two colours that the colour-blind tell apart, with a contrast of at least 3 on white and on black.
-FIRST, SECOND = "#2f7ed8", "#d9730d"
+# A series has its colour and its dashes in every chart. The colour-blind tell the three colours apart, and each has a
+# contrast of at least 3 on white and on black (WCAG 2.2, 1.4.11).
+COLOURS = {"training": "#a855e0", "validation": "#268a8a", "test": "#e65c00"}
+DASHES = {"training": [1, 0], "validation": [6, 2], "test": [2, 2]}
 TEXT = "currentColor"  # The page's own, so that charts follow it into the dark.
 HEIGHT = 260
 SMALLEST = 1e-6  # What a table with six decimals can hold, above the zero that a logarithmic scale cannot show.
-STRONGEST_SHADE = 0.6  # Texts on it stay readable.
+STRONGEST_SHADE, RIGHT_SHADE = 0.6, 0.12  # Texts on them stay readable.
 
 
-def loss_chart(train: pd.DataFrame, best_epoch: int) -> Any:
-    """Return the chart of metrics/train.csv; its losses are those that the training saw."""
-    columns = {"train_loss": "training", "validation_loss": "validation"}
-    return curves(train, columns, "cross entropy", best_epoch, log=True)
+def loss_charts(train: pd.DataFrame, best_epoch: int, is_comparable: bool) -> dict[str, Any]:
+    """Return the charts of the losses in metrics/train.csv, by name.
+
+    `is_comparable` says whether both are the same quantity; otherwise each has a chart and a scale of its own.
+    """
+    training, validation = {"train_loss": "training"}, {"validation_loss": "validation"}
+    if is_comparable:
+        return {"loss": curves(train, training | validation, "cross entropy", best_epoch, log=True)}
+    charts = {"training_loss": curves(train, training, "training loss", best_epoch)}
+    if train["validation_loss"].notna().any():
+        charts["loss"] = curves(train, validation, "cross entropy", best_epoch, log=True)
+    return charts
 
 
 def accuracy_chart(checkpoints: pd.DataFrame, best_epoch: int) -> Any:
@@ -44,7 +54,8 @@ def curves(table: pd.DataFrame, columns: dict[str, str], y_title: str, best_epoc
     best = alt.Chart(pd.DataFrame({"epoch": [best_epoch]})).encode(epochs)
     rule = best.mark_rule(color=TEXT, strokeDash=[2, 3])
     align: Literal["left", "right"] = "right" if 2 * best_epoch > len(table) else "left"
-    chosen = best.mark_text(text=f" chosen: {best_epoch} ", color=TEXT, align=align, y=HEIGHT - 8)
+    shift = -4 if align == "right" else 4
+    chosen = best.mark_text(text=f"chosen: {best_epoch}", color=TEXT, align=align, dx=shift, fontSize=12, y=HEIGHT - 8)
     courses = [
         f"{label} goes from {curve['value'].iloc[0]:.4f} to {curve['value'].iloc[-1]:.4f}"
         for label, curve in long.groupby("curve", sort=False)
@@ -59,16 +70,16 @@ def confusion_chart(table: pd.DataFrame) -> Any:
     errors = table[is_error].sort_values("count", ascending=False, kind="stable")
     most, num_errors = errors.iloc[0], errors["count"].sum()
     shades = table["count"].where(is_error) / max(most["count"], 1)
-    table = table.assign(shade=(STRONGEST_SHADE * shades).fillna(STRONGEST_SHADE), is_error=is_error)
+    table = table.assign(shade=(STRONGEST_SHADE * shades).fillna(RIGHT_SHADE), is_error=is_error)
     base = alt.Chart(table).encode(
         alt.X("prediction:O", title="prediction", axis=alt.Axis(labelAngle=0)), alt.Y("label:O", title="label")
     )
     cells = base.mark_rect(stroke=TEXT, strokeOpacity=0.15).encode(
-        color=alt.condition("datum.is_error", alt.value(SECOND), alt.value(FIRST)),
+        color=alt.condition("datum.is_error", alt.value(COLOURS["test"]), alt.value(TEXT)),
         opacity=alt.Opacity("shade:Q", scale=None),
         tooltip=["label", "prediction", "count"],
     )
-    counts = base.mark_text(color=TEXT, fontSize=10).encode(
+    counts = base.mark_text(color=TEXT, fontSize=11).encode(
         text="count:Q", opacity=alt.condition(alt.datum.count > 0, alt.value(1), alt.value(0.25))
     )
     worst = f", most often {most['label']} taken for {most['prediction']} ({most['count']} times)" if num_errors else ""
@@ -79,13 +90,14 @@ def confusion_chart(table: pd.DataFrame) -> Any:
 
 def _lines(long: pd.DataFrame, labels: list[str]) -> Any:
     """A line per curve; `long` has curve, epoch and value, a row per point."""
-    colours = alt.Scale(domain=labels, range=[FIRST, SECOND])
+    colours = alt.Scale(domain=labels, range=[COLOURS[label] for label in labels])
+    dashes = alt.Scale(domain=labels, range=[DASHES[label] for label in labels])
     return (
         alt.Chart(long)
         .mark_line(point={"size": 18, "filled": True}, strokeWidth=1.5)
         .encode(
             alt.Color("curve:N", title=None, scale=colours),
-            alt.StrokeDash("curve:N", title=None, scale=alt.Scale(domain=labels)),
+            alt.StrokeDash("curve:N", title=None, scale=dashes),
             tooltip=["curve", "epoch", alt.Tooltip("value:Q", format=".4f")],
         )
     )
@@ -97,7 +109,7 @@ def _finish(chart: Any, description: str, height: int = HEIGHT) -> Any:
     return (
         chart.properties(width="container", height=height, description=description, background="transparent")
         .configure_axis(**axis, gridOpacity=0.15, labelFontSize=12, titleFontSize=12)
-        .configure_legend(labelColor=TEXT, labelFontSize=12, orient="top")
+        .configure_legend(labelColor=TEXT, labelFontSize=12, orient="top", symbolType="stroke", symbolSize=400)
         .configure_view(stroke=None)
         .to_dict()
     )

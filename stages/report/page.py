@@ -12,16 +12,6 @@ from markupsafe import Markup
 from mnist.paths import METRICS
 
 TEMPLATE = Path("stages/report/report.html.jinja")
-# What is said below each chart and picture; of a picture it is also the alternative text.
-CAPTIONS = {
-    "loss": "Cross entropy in nats, on a logarithmic scale",
-    "accuracy": "Accuracy of the checkpoint after each epoch",
-    "confusion": "Test images by label and prediction; orange cells are errors",
-    "mistakes": "The mistakes of which it was most sure: label, prediction, confidence",
-    "samples": "Training images and their labels",
-    "augmented": "Training images, and as an epoch may show them: turned, scaled, shifted",
-    "filters": "The kernels of the first convolution: blue counts for a feature, red against it",
-}
 PICTURES = {name: METRICS / f"{name}.png" for name in ("mistakes", "samples", "augmented", "filters")}
 
 
@@ -33,13 +23,9 @@ def render(**values: Any) -> str:
     return template.render(percent=percent, number=number, vega=vega, **values) + "\n"
 
 
-def embed_picture(name: str) -> Markup:
-    """Return a picture with its caption, as HTML that needs no other file."""
-    source = f"data:image/png;base64,{base64.b64encode(PICTURES[name].read_bytes()).decode()}"
-    caption = CAPTIONS[name]
-    return Markup('<figure><img src="{}" alt="{}"><figcaption>{}</figcaption></figure>').format(
-        source, caption, caption
-    )
+def embed_picture(name: str) -> str:
+    """Return a picture as an address that needs no other file."""
+    return f"data:image/png;base64,{base64.b64encode(PICTURES[name].read_bytes()).decode()}"
 
 
 def percent(fraction: float) -> str:

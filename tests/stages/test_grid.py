@@ -35,6 +35,16 @@ def test_ink_is_dark_and_background_is_light() -> None:
     assert paper[centre].tolist() == [1, 1, 1]
 
 
+def test_title_of_several_lines_stays_off_the_image_above_it() -> None:
+    blank, titled = (
+        pixels(draw_images(np.zeros((2, 28, 28), np.uint8), [title] * 2, 1)) for title in ("\n\n", "8\n8\n8")
+    )
+    row_height = titled.shape[0] // 2
+    rows_of_titles = np.flatnonzero((blank != titled).any(axis=(1, 2))) % row_height
+    assert len(rows_of_titles) > 0
+    assert max(rows_of_titles) < row_height - 56, "the image is below"
+
+
 def test_rows_are_filled_from_the_left_and_the_top() -> None:
     images = np.zeros((3, 28, 28), np.uint8)
     images[2] = 255

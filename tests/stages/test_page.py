@@ -1,13 +1,17 @@
 """The report is one page that shows everything, without a network, on a phone and in the dark."""
 
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.image import imread
 from playwright.sync_api import Browser, Page
 
+from pipeline.files import sha256_of
 from stages.report.page import PICTURES, number, percent
 from tests.project import Project
 
@@ -60,6 +64,10 @@ def test_page_says_the_numbers_of_the_metrics(page: Page, trained_template: Proj
     assert "optimizer.learning_rate" in text
     assert "split_seed" in text
     assert "torch" in text
+    assert "32,634 parameters and learned from 500 training images" in text
+    assert "of 200 test images" in text
+    assert "100 validation images" in text
+    assert sha256_of((trained_template.folder / "data/model.safetensors").read_bytes()) in text
     assert page.locator("tr.chosen td").first.text_content() == f"{metrics['best_epoch']:.0f}"
 
 
@@ -68,6 +76,38 @@ def test_page_fits_the_screen(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.wait_for_function("() => document.querySelector('#loss svg').getBoundingClientRect().width <= innerWidth")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_labels_are_legible_on_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 400, "height": 900})
+    sizes = page.eval_on_selector_all("img", "images => images.map(image => [image.width, image.naturalWidth])")
+    assert all(shown == drawn for shown, drawn in sizes), "a picture is scrolled, not shrunk"
+    fonts = page.eval_on_selector_all(
+        "svg text", "texts => texts.map(text => parseFloat(getComputedStyle(text).fontSize))"
+    )
+    assert min(fonts) >= 11
+
+
+def test_pictures_are_dark_in_the_dark(page: Page) -> None:
+    paper = {}
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        shots = [imread(io.BytesIO(image.screenshot())) for image in page.locator("img").all()]
+        paper[scheme] = [float(np.median(shot[:, :, :3])) for shot in shots]
+    assert len(paper["dark"]) == len(PICTURES)
+    assert min(paper["light"]) > 0.8
+    assert max(paper["dark"]) < 0.2
+
+
+def test_page_without_scripts_says_what_the_charts_show(browser: Browser, report: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    text = page.inner_text("main")
+    context.close()
+    assert "The charts need JavaScript" in text
+    for beginning in ("Cross entropy by epoch: training", "Accuracy by epoch: validation", "Confusion matrix of"):
+        assert beginning in text
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -107,6 +147,22 @@ def test_page_without_validation_images_says_why_the_last_epoch_was_chosen(proje
     text = " ".join((project.folder / "metrics/report.html").read_text().split())
     assert "was chosen as the last one, as there are no validation images" in text
     assert ">nan<" not in text.lower()
+
+
+def test_report_of_the_notes_claims_no_distortion_and_compares_no_losses(project: Project, browser: Browser) -> None:
+    project.set_param("recipe", "seed")
+    project.repro()
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((project.folder / "metrics/report.html").as_uri())
+    text, names = page.inner_text("main"), page.eval_on_selector_all("img", "images => images.map(image => image.alt)")
+    context.close()
+    assert "This recipe trains on the images as they are." in text
+    assert "distorted" not in text
+    assert "turned" not in text
+    assert "Training loss by epoch: training goes from" in text
+    assert "Cross entropy by epoch: validation goes from" in text
+    assert len(names) == len(PICTURES) - 1
 
 
 def test_numbers_have_a_fixed_form() -> None:

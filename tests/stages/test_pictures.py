@@ -49,10 +49,11 @@ def test_samples_keep_the_place_of_a_class_that_is_not_there() -> None:
     assert draw_samples(training.select((training.labels > 2).nonzero().flatten())) == expected
 
 
-def test_mistakes_are_the_surest_first() -> None:
+def test_mistakes_are_the_surest_first_and_can_be_looked_up() -> None:
     test = examples(3)
-    table = predictions((1, 2, 0.6), (3, 3, 1.0), (4, 9, 0.9))
-    expected = draw_images(test.images[[2, 0], 0].numpy(), ["4 as 9, 90 %", "1 as 2, 60 %"], 5)
+    table = predictions((1, 2, 0.6), (3, 3, 1.0), (4, 9, 0.98765))
+    titles = ["#2\n4 as 9\n98.77 %", "#0\n1 as 2\n60.00 %"]
+    expected = draw_images(test.images[[2, 0], 0].numpy(), titles, 10)
     assert draw_mistakes(test, table) == expected
 
 

@@ -1,0 +1,30 @@
+"""The sizes on the page are those of the network and of the data set."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from pydantic import TypeAdapter
+
+from mnist.checkpoint import encode_tensors
+from mnist.model import NetworkParams, build_network
+from stages.report.sizes import count_labels, count_parameters
+from tests import ROOT
+from tests.tiny import idx_labels
+
+RECIPES = yaml.safe_load((ROOT / "params.yaml").read_text())["recipes"]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_parameters_are_those_that_training_changes(tmp_path: Path, name: str) -> None:
+    network = build_network(TypeAdapter(NetworkParams).validate_python(RECIPES[name]["network"]))
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    checkpoint.write_bytes(encode_tensors(network.state_dict()))
+    assert count_parameters(checkpoint) == sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_labels_are_counted(tmp_path: Path) -> None:
+    labels = tmp_path / "labels"
+    labels.write_bytes(idx_labels(np.zeros(7, np.uint8)))
+    assert count_labels(labels) == 7
