@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from mnist.checkpoint import encode_tensors
 from mnist.model import NetworkParams, build_network
+from pipeline.errors import UserError
 from stages.report.sizes import count_labels, count_parameters
 from tests import ROOT
 from tests.tiny import idx_labels
@@ -28,3 +29,13 @@ def test_labels_are_counted(tmp_path: Path) -> None:
     labels = tmp_path / "labels"
     labels.write_bytes(idx_labels(np.zeros(7, np.uint8)))
     assert count_labels(labels) == 7
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint at all", b"\xff" * 100])
+def test_file_that_is_no_checkpoint_is_one_clear_error(tmp_path: Path, content: bytes) -> None:
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    checkpoint.write_bytes(content)
+    with pytest.raises(
+        UserError, match=r"checkpoint\.safetensors is no checkpoint .*: run `dvc repro --force evaluate`"
+    ):
+        count_parameters(checkpoint)
