@@ -25,8 +25,12 @@ repro: restore  ## restore, run what is left to run, and print a summary
 	@python -m tools.summary
 
 .PHONY: demo
-demo: .venv/.installed-demo  ## draw a digit in the browser and see what the network makes of it
+demo: data/model.safetensors install  ## draw a digit in the browser and see what the network makes of it
 	@python -m tools.demo
+
+# Before anything is installed.
+data/model.safetensors:
+	@echo 'demo: $@ is missing: run `make repro`, which trains it, or fetches it where a remote has it' >&2; exit 1
 
 .PHONY: unchanged
 unchanged: restore  ## fail if this commit's dvc.lock and metrics are not what its pipeline gives
@@ -44,7 +48,7 @@ lint: .venv/.installed-dev  ## ruff and mypy
 	mypy
 
 .PHONY: test
-test: lint .venv/.installed-demo  ## lint, then all tests
+test: lint  ## lint, then all tests
 	pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .PHONY: verify
@@ -67,8 +71,7 @@ PIPELINE := pyproject.toml --group sources --group records --group numerics --gr
 lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from pyproject.toml
 	$(COMPILE) $(PIPELINE) --output-file requirements/pipeline.txt
 	$(COMPILE) --group remotes --constraint requirements/pipeline.txt --output-file requirements/remotes.txt
-	$(COMPILE) $(PIPELINE) --group demo --constraint requirements/pipeline.txt --output-file requirements/demo.txt
-	$(COMPILE) $(PIPELINE) --group dev --constraint requirements/demo.txt --constraint requirements/remotes.txt \
+	$(COMPILE) $(PIPELINE) --group dev --constraint requirements/pipeline.txt --constraint requirements/remotes.txt \
 		--output-file requirements/dev.txt
 
 .venv/.installed: requirements/pipeline.txt
@@ -78,10 +81,6 @@ lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from p
 	touch $@
 
 .venv/.installed-remotes: requirements/remotes.txt .venv/.installed
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	touch $@
-
-.venv/.installed-demo: requirements/demo.txt .venv/.installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
