@@ -27,8 +27,12 @@ repro: restore  ## restore, run what is left to run, and print a summary
 	@python -m tools.summary
 
 .PHONY: demo
-demo: .venv/.installed-demo  ## draw a digit in the browser and see what the network makes of it
+demo: data/model.safetensors install  ## draw a digit in the browser and see what the network makes of it
 	@python -m tools.demo
+
+# Before anything is installed.
+data/model.safetensors:
+	@echo 'demo: $@ is missing: run `make repro`, which trains it, or fetches it where a remote has it' >&2; exit 1
 
 .PHONY: export
 export: .venv/.installed-export  ## write data/model.onnx, the network for programs without torch
@@ -50,7 +54,7 @@ lint: .venv/.installed-dev  ## ruff and mypy
 	mypy
 
 .PHONY: test
-test: lint .venv/.installed-demo .venv/.installed-export  ## lint, then all tests
+test: lint .venv/.installed-export  ## lint, then all tests
 	pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .PHONY: verify
@@ -73,9 +77,8 @@ PIPELINE := pyproject.toml --group sources --group records --group numerics --gr
 lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from pyproject.toml
 	$(COMPILE) $(PIPELINE) --output-file requirements/pipeline.txt
 	$(COMPILE) --group remotes --constraint requirements/pipeline.txt --output-file requirements/remotes.txt
-	$(COMPILE) $(PIPELINE) --group demo --constraint requirements/pipeline.txt --output-file requirements/demo.txt
-	$(COMPILE) --group export --constraint requirements/demo.txt --output-file requirements/export.txt
-	$(COMPILE) $(PIPELINE) --group dev --constraint requirements/demo.txt --constraint requirements/remotes.txt \
+	$(COMPILE) --group export --constraint requirements/pipeline.txt --output-file requirements/export.txt
+	$(COMPILE) $(PIPELINE) --group dev --constraint requirements/pipeline.txt --constraint requirements/remotes.txt \
 		--output-file requirements/dev.txt
 
 .venv/.installed: requirements/pipeline.txt
@@ -85,7 +88,7 @@ lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from p
 	$(PIP) -r $<
 	touch $@
 
-.venv/.installed-demo .venv/.installed-export .venv/.installed-remotes: .venv/.installed-%: requirements/%.txt .venv/.installed
+.venv/.installed-export .venv/.installed-remotes: .venv/.installed-%: requirements/%.txt .venv/.installed
 	$(PIP) -r $<
 	touch $@
 

@@ -21,5 +21,5 @@ def test_help_is_printed_without_torch(tool: str) -> None:
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert done.stdout.startswith(f"usage: python -m tools.{tool} ")
     assert "argparse" in imported
-    assert not imported & {"torch", "gradio"}
+    assert "torch" not in imported
     assert "dvc" not in imported or tool in ("compare", "share")  # Which work on DVC's own objects.

@@ -7,6 +7,7 @@ has it once inverted, keeps every pixel. Any other is cut to its ink, scaled, st
 
 import struct
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -26,19 +27,19 @@ LEAST_CONTRAST = 32  # of 255, between ink and background
 Pixels = NDArray[np.uint8]
 
 
-def read_digit(path: Path) -> Pixels:
-    """Return the digit [28, 28] in an image file, in MNIST's form.
+def read_digit(file: Path | BytesIO) -> Pixels:
+    """Return the digit [28, 28] in an image file, or in the content of one, in MNIST's form.
 
     Raises:
         UserError: the file cannot be read, is no PNG or JPEG image, is too large, or shows no digit.
     """
     try:
-        if path.is_file() and path.stat().st_size == 0:
+        if isinstance(file, Path) and file.is_file() and file.stat().st_size == 0:
             raise UserError(f"is empty (0 bytes); expected {ALLOWED}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Of damaged metadata, which is not needed.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
+            with Image.open(file, formats=FORMATS) as image:
                 return to_mnist_form(image)
     except UnidentifiedImageError:
         raise UserError(f"is no PNG or JPEG image; expected {ALLOWED}") from None
