@@ -1,5 +1,6 @@
 """Pictures of all kinds come into MNIST's form; what shows no digit is refused with what is wrong."""
 
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from PIL import Image, ImageDraw, ImageOps
 from mnist.idx import IMAGE_SIZE, parse_images
 from pipeline.errors import UserError
 from tests.project import Project
-from tools.digit.image import has_mnist_form, read_digit, to_mnist_form
+from tools.digit.form import has_mnist_form
+from tools.digit.image import ALLOWED, read_digit, to_mnist_form
 
 
 def draw_seven(size: int = 200, canvas: tuple[int, int] = (200, 200), left: int = 0, top: int = 0) -> Image.Image:
@@ -61,6 +63,22 @@ def test_image_in_mnist_form_keeps_every_pixel(tmp_path: Path) -> None:
         path = tmp_path / f"{name}.png"
         image.save(path)
         assert read_digit(path).tobytes() == digit.tobytes(), name
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
+def test_file_of_any_named_format_is_read(tmp_path: Path, file_format: str) -> None:
+    assert file_format in ALLOWED.upper()
+    (tmp_path / "image").write_bytes(encode(draw_seven(), file_format))
+    difference = read_digit(tmp_path / "image").astype(float) - to_mnist_form(draw_seven())
+    assert np.abs(difference).mean() < 10
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG"])
+def test_first_of_several_frames_is_read(tmp_path: Path, file_format: str) -> None:
+    frames = [Image.new("L", (200, 200), value) for value in (0, 255)]
+    draw_seven().save(tmp_path / "image", file_format, save_all=True, append_images=frames)
+    difference = read_digit(tmp_path / "image").astype(float) - to_mnist_form(draw_seven())
+    assert np.abs(difference).mean() < 10
 
 
 @pytest.mark.network
@@ -142,20 +160,20 @@ def png_of_size(side: int) -> bytes:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", r"is empty \(0 bytes\); expected a PNG or JPEG image of one digit on a plain background"),
-        (b"seven", "is no PNG or JPEG image; expected"),
-        (encode(draw_seven(), "GIF"), "is no PNG or JPEG image; expected"),
+        (b"", r"is empty \(0 bytes\); expected a PNG, JPEG, WebP, GIF or BMP image of one digit on a plain background"),
+        (b"seven", "is no PNG, JPEG, WebP, GIF or BMP image; expected"),
+        (encode(draw_seven(), "TIFF"), "is no PNG, JPEG, WebP, GIF or BMP image; expected"),
         (encode(draw_seven(), "PNG")[:200], "is damaged"),
         (encode(draw_seven(), "JPEG")[:800], "is damaged"),
         (png_of_size(100_000), "has too many pixels; expected at most 89,478,485"),
         (png_of_size(9_500), "has too many pixels; expected at most 89,478,485"),
-        (encode(Image.new("RGB", (300, 200), "white"), "PNG"), "shows no digit"),
-        (encode(Image.new("RGBA", (300, 200)), "PNG"), "shows no digit"),
-        (encode(Image.new("L", (1, 1)), "PNG"), "shows no digit"),
-        (encode(half_white(), "PNG"), "shows no digit"),
-        (encode(draw_seven(size=8, canvas=(200, 200), left=50, top=50), "PNG"), "shows no digit"),
+        (encode(Image.new("RGB", (300, 200), "white"), "PNG"), "shows no single digit"),
+        (encode(Image.new("RGBA", (300, 200)), "PNG"), "shows no single digit"),
+        (encode(Image.new("L", (1, 1)), "PNG"), "shows no single digit"),
+        (encode(half_white(), "PNG"), "shows no single digit"),
+        (encode(draw_seven(size=8, canvas=(200, 200), left=50, top=50), "PNG"), "shows no single digit"),
     ],
-    ids=["empty", "text", "GIF", "cut PNG", "cut JPEG", "bomb", "large", "white", "nothing", "1x1", "halves", "speck"],
+    ids=["empty", "text", "TIFF", "cut PNG", "cut JPEG", "bomb", "large", "white", "nothing", "1x1", "halves", "speck"],
 )
 def test_file_without_a_digit_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "image").write_bytes(content)
@@ -166,11 +184,17 @@ def test_file_without_a_digit_is_refused(tmp_path: Path, content: bytes, reason:
 def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot be read \(No such file or directory\); expected"):
         read_digit(tmp_path / "none.png")
-    with pytest.raises(UserError, match=r"cannot be read \(Is a directory\); expected"):
+    with pytest.raises(UserError, match="is no regular file; expected"):
         read_digit(tmp_path)
 
 
-@pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
+def test_named_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(UserError, match="is no regular file; expected"):
+        read_digit(tmp_path / "pipe.png")
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
 def test_damage_anywhere_is_a_digit_or_a_user_error(tmp_path: Path, file_format: str) -> None:
     sound, generator = encode(lie_on_its_side(draw_seven(60, (60, 60))), file_format), np.random.default_rng(0)
     for _ in range(300):

@@ -106,13 +106,15 @@ def test_bad_files_get_a_line_each_and_the_others_are_predicted(
 ) -> None:
     Path("empty.png").touch()
     Path("notes\n.png").write_text("seven")
-    assert run_main(monkeypatch, "empty.png", "seven.png", "notes\n.png", "none.png") == 1
+    Image.fromarray(np.tile(np.asarray(draw_seven()), 2)).save("77.png")
+    assert run_main(monkeypatch, "empty.png", "seven.png", "notes\n.png", "none.png", "77.png") == 1
     shown, errors = capsys.readouterr()
     assert [line.split()[0] for line in shown.splitlines()] == ["seven.png"]
     assert errors.splitlines() == [
         f"predict: empty.png is empty (0 bytes); expected {ALLOWED}",
-        rf"predict: 'notes\n.png' is no PNG or JPEG image; expected {ALLOWED}",
+        rf"predict: 'notes\n.png' is no PNG, JPEG, WebP, GIF or BMP image; expected {ALLOWED}",
         f"predict: none.png cannot be read (No such file or directory); expected {ALLOWED}",
+        f"predict: 77.png shows no single digit: it has 2 separate shapes of a digit's size; expected {ALLOWED}",
     ]
 
 

@@ -77,7 +77,7 @@ def test_picture_gets_the_networks_probabilities_and_what_it_saw(server: Server)
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (encode(Image.new("L", (200, 200), 255)), "the picture shows no digit"),
+        (encode(Image.new("L", (200, 200), 255)), "the picture shows no single digit"),
         (encode(Image.new("1", (9500, 9500))), "the picture has too many pixels"),
         (encode(draw_seven())[:200], "the picture is damaged"),
         (b"GIF", "the picture is no "),

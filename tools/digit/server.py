@@ -18,7 +18,7 @@ from PIL import Image
 
 from pipeline.errors import UserError
 from tools.digit.classifier import Classifier
-from tools.digit.image import read_digit
+from tools.digit.image import decode_digit
 
 HOST = "127.0.0.1"
 PORTS = (*range(7860, 7960), 0)  # 0: any that is free
@@ -43,7 +43,9 @@ class Server(ThreadingHTTPServer):
     def __init__(self, classifier: Classifier, port: int) -> None:
         super().__init__((HOST, port), Handler)
         self.classifier = classifier
-        self.one_picture = Lock()  # At a time: each may take a gigabyte, and read_digit filters all threads' warnings.
+        self.one_picture = (
+            Lock()
+        )  # At a time: each may take a gigabyte, and decode_digit filters all threads' warnings.
         self.hosts = (f"{HOST}:{self.server_port}", f"localhost:{self.server_port}")
         self.address = f"http://{self.hosts[0]}"
 
@@ -51,10 +53,10 @@ class Server(ThreadingHTTPServer):
         """Return the digits' probabilities and what the network sees, a PNG image [28, 28] as a data: URL.
 
         Raises:
-            UserError: the picture cannot be read or shows no digit.
+            UserError: the picture cannot be read, or shows no single digit.
         """
         with self.one_picture:
-            digit = read_digit(io.BytesIO(picture))
+            digit = decode_digit(io.BytesIO(picture))
             probabilities = self.classifier.probabilities(digit[None])[0]
         png = io.BytesIO()
         Image.fromarray(digit).save(png, "PNG")
