@@ -81,7 +81,7 @@ def test_picture_gets_the_networks_probabilities_and_what_it_saw(server: Server)
         (encode(Image.new("1", (9500, 9500))), "the picture has too many pixels"),
         (encode(draw_seven())[:200], "the picture is damaged"),
         (b"GIF", "the picture is no "),
-        (b"", "the picture is no "),
+        (b"", "the picture is empty"),
     ],
     ids=["blank", "too many pixels", "cut short", "no image", "empty"],
 )
