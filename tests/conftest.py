@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,22 @@ from playwright.sync_api import Browser, sync_playwright
 
 from mnist.determinism import make_deterministic
 from tests import ROOT
+from tests.forks import FORKS, fork_server
 from tests.project import STAGES, Project, create_project
 from tests.remotes import SERVERS, Server
 from tests.tiny import write_tiny_dataset
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fresh", action="store_true", help="load all libraries anew in each process that a test starts")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the fork server; the processes that run tests, where there are several, inherit the way to it."""
+    if "PYTEST_XDIST_WORKER" not in os.environ and not config.getoption("fresh") and sys.platform == "linux":
+        server = ExitStack()
+        os.environ[FORKS] = str(server.enter_context(fork_server()))
+        config.add_cleanup(server.close)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
