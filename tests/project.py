@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ class Project:
     is_fresh: bool = False
 
     def fresh(self) -> "Project":
-        """The same folder, whose commands load all libraries anew, as a user's do; others are forks, to save time."""
+        """The same folder, where `python` and `dvc` load all libraries, as a user's do; else they are forks."""
         return replace(self, is_fresh=True)
 
     def environment(self, **variables: str) -> dict[str, str]:
@@ -48,8 +49,9 @@ class Project:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_VARIABLES)}
         person = {"NAME": "Test", "EMAIL": "test@example.org"}
         git = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in person.items()}
+        forks = [os.environ[FORKS]] if FORKS in os.environ and not self.is_fresh else []
         own = {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([*forks, str(Path(sys.executable).parent), os.environ["PATH"]]),
             "SHELL": "/bin/sh",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",
@@ -63,13 +65,10 @@ class Project:
 
     def run(self, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command; its output, both streams in one, is in `stdout`."""
-        environment = self.environment(**variables)
-        if FORKS in os.environ and not self.is_fresh:
-            environment["PATH"] = f"{os.environ[FORKS]}{os.pathsep}{environment['PATH']}"
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=environment,
+            env=self.environment(**variables),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -122,6 +121,10 @@ class Project:
         """A copy in `folder`, with its own cache."""
         shutil.copytree(self.folder.parent, folder, symlinks=True)
         return Project(folder / self.folder.name)
+
+
+# Has a project made, and returns it: the fixture `once` (name, what is to be done in the project at first).
+Once = Callable[[str, Callable[[Project], None]], Project]
 
 
 def create_project(folder: Path) -> Project:

@@ -28,7 +28,6 @@ answer = server.recv(8)
 if not answer:
     sys.exit(f"{program}: the fork server of the tests has ended")
 status = marshal.loads(answer)
-if status < 0:
-    signal.signal(-status, signal.SIG_DFL)
+if status < 0:  # The process was killed by a signal.
     os.kill(os.getpid(), -status)
 os._exit(status)

@@ -35,12 +35,12 @@ status = 0  # with which this process is to end
 class Request:
     """A command, and what a process inherits; `streams` are file descriptors."""
 
+    streams: list[int]
     program: str
     arguments: list[str]
     folder: str
     environment: dict[str, str]
     umask: int
-    streams: list[int]
 
 
 def main() -> None:
@@ -83,7 +83,7 @@ def serve(listener: socket.socket) -> Request:
         connection = listener.accept()[0]
         message, streams, *_ = socket.recv_fds(connection, LARGEST_REQUEST, 3)
         if message and (process_id := os.fork()) == 0:
-            return Request(*marshal.loads(message), streams=streams)
+            return Request(streams, *marshal.loads(message))
         for stream in streams:
             os.close(stream)
         if message:
