@@ -37,14 +37,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give what is costly to set up, or binds fixed ports, to one of the processes that run tests.
-
-    With pytest 9.2.0, pytest-xdist 3.8.0 does not: each process that needs it sets it up for itself.
-    """
+    """Give what is costly to set up to one of the processes that run tests."""
     for item in items:
-        for fixture in ("mnist_project", "servers"):
+        for fixture in ("mnist_project", "servers", "audited", "two_commits", "browser"):
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.xdist_group(fixture))
+                break
 
 
 @pytest.fixture(autouse=True)

@@ -39,6 +39,7 @@ def fork_server() -> Iterator[Path]:
                 env=os.environ | CPU_PROFILE | {"OPENBLAS_NUM_THREADS": "1"},  # Without threads, so that it can fork.
                 stdin=subprocess.DEVNULL,
                 pass_fds=[listener.fileno()],
+                start_new_session=True,  # Ctrl-C is for the tests, which then end it.
             )
         try:
             yield folder

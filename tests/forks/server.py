@@ -1,7 +1,7 @@
 """Loads the libraries of the project, but no code of the project, and forks a process for each client that connects.
 
-`server.py LISTENER`, the file descriptor of a listening socket; it ends with its parent. What is forked goes on as a
-process that Python started for the command would, up to its end.
+`server.py LISTENER`, the file descriptor of a listening socket that lies beside the programs; it ends with its parent.
+What is forked goes on as a process that Python started for the command would, up to its end.
 """
 
 import atexit
@@ -51,9 +51,11 @@ def main() -> None:
         importlib.import_module(name)
     assert len(os.listdir("/proc/self/task")) == 1, "a process with threads must not fork"
     gc.freeze()  # Looking for garbage writes to, and so copies, all the memory that a child has in common with this.
-    request = serve(socket.socket(fileno=int(sys.argv[1])))
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    request = serve(listener)
     gc.enable()
     end_with_parent()
+    sys.executable = str(Path(listener.getsockname()).with_name("python"))  # What it starts by this, is forked, too.
     take_over(request)
     run(request)
 
@@ -68,28 +70,28 @@ def serve(listener: socket.socket) -> Request:
     selector.register(listener, selectors.EVENT_READ)
     while True:
         key = selector.select()[0][0]  # One at a time: another may be about what this one closes.
-        if key.fileobj is not listener:
-            connection, process_id, process = key.data
+        if key.fileobj is listener:
+            connection = listener.accept()[0]
+            message, streams, *_ = socket.recv_fds(connection, LARGEST_REQUEST, 3)
+            if message and (process_id := os.fork()) == 0:
+                return Request(streams, *marshal.loads(message))
+            for stream in streams:
+                os.close(stream)
+            if message:
+                process = os.pidfd_open(process_id)
+                for end in (connection, process):
+                    selector.register(end, selectors.EVENT_READ, (connection, process, process_id))
+        else:
+            connection, process, process_id = key.data
             if key.fileobj is connection:  # It says nothing more, so its client was killed.
                 os.kill(process_id, signal.SIGKILL)
-            status = os.waitstatus_to_exitcode(os.waitpid(process_id, 0)[1])
+            exit_status = os.waitstatus_to_exitcode(os.waitpid(process_id, 0)[1])
             with suppress(BrokenPipeError):
-                connection.send(marshal.dumps(status))
-            selector.unregister(connection)
-            selector.unregister(process)
+                connection.send(marshal.dumps(exit_status))
+            for end in (connection, process):
+                selector.unregister(end)
             connection.close()
             os.close(process)
-            continue
-        connection = listener.accept()[0]
-        message, streams, *_ = socket.recv_fds(connection, LARGEST_REQUEST, 3)
-        if message and (process_id := os.fork()) == 0:
-            return Request(streams, *marshal.loads(message))
-        for stream in streams:
-            os.close(stream)
-        if message:
-            process = os.pidfd_open(process_id)
-            selector.register(connection, selectors.EVENT_READ, (connection, process_id, process))
-            selector.register(process, selectors.EVENT_READ, (connection, process_id, process))
 
 
 def take_over(request: Request) -> None:
