@@ -101,6 +101,6 @@ def test_missing_gradio_says_what_to_do(tmp_path: Path) -> None:
 
 
 def run_demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
-    command = [sys.executable, "-m", "tools.demo", *options]
+    environment = Project(folder).environment(PYTHONPATH=f"{folder}{os.pathsep}{ROOT}")
+    command = ["python", "-m", "tools.demo", *options]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
