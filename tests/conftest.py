@@ -2,12 +2,14 @@
 
 import mnist  # isort: skip  # noqa: F401  (before torch, for the CPU profile)
 
+import fcntl
 import itertools
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,20 +18,31 @@ from playwright.sync_api import Browser, sync_playwright
 
 from mnist.determinism import make_deterministic
 from tests import ROOT
-from tests.project import STAGES, Project, create_project
+from tests.forks import FORKS, fork_server
+from tests.project import STAGES, Once, Project, create_project
 from tests.remotes import SERVERS, Server
 from tests.tiny import write_tiny_dataset
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give what is costly to set up, or binds fixed ports, to one of the processes that run tests.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fresh", action="store_true", help="load all libraries anew in each process that a test starts")
 
-    With pytest 9.2.0, pytest-xdist 3.8.0 does not: each process that needs it sets it up for itself.
-    """
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the fork server; the processes that run tests, where there are several, inherit the way to it."""
+    if "PYTEST_XDIST_WORKER" not in os.environ and not config.getoption("fresh") and sys.platform == "linux":
+        server = ExitStack()
+        os.environ[FORKS] = str(server.enter_context(fork_server()))
+        config.add_cleanup(server.close)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give what is costly to set up to one of the processes that run tests."""
     for item in items:
-        for fixture in ("mnist_project", "servers"):
+        for fixture in ("mnist_project", "servers", "audited", "two_commits", "browser"):
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.xdist_group(fixture))
+                break
 
 
 @pytest.fixture(autouse=True)
@@ -59,12 +72,33 @@ def tiny_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained_template(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project in which `dvc repro` has run and its results are committed; to be copied, not changed."""
-    project = create_project(tmp_path_factory.mktemp("template"))
-    assert project.repro() == STAGES
-    project.commit()
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """A function that has a project made in a folder by the first process that asks for it, for all that run tests."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def project(name: str, make: Callable[[Project], None]) -> Project:
+        with (shared / f"{name}.lock").open("a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.seek(0)
+            if not lock.read():
+                shutil.rmtree(shared / name, ignore_errors=True)  # What a process left that failed.
+                make(create_project(shared / name))
+                lock.write("made")
+        return Project(shared / name / "project")
+
     return project
+
+
+@pytest.fixture(scope="session")
+def trained_template(once: Once) -> Project:
+    """A project in which `dvc repro` has run and its results are committed; to be copied, not changed."""
+
+    def make(project: Project) -> None:
+        assert project.repro() == STAGES
+        project.commit()
+
+    return once("template", make)
 
 
 @pytest.fixture(scope="session")
@@ -107,13 +141,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def mnist_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def mnist_project(once: Once) -> Project:
     """A project in which `demo` was trained on the real MNIST for one epoch, for tests marked `network`; read-only."""
-    project = create_project(tmp_path_factory.mktemp("mnist"))
-    for name in ("params.yaml", "data/checksums.txt"):
-        (project.folder / name).write_bytes((ROOT / name).read_bytes())
-    project.set_param("recipes.demo.epochs", 1)
-    environment = project.environment(MNIST_DIR=os.environ.get("MNIST_DIR", ""))
-    # No time limit, as `Project.run` has one: the download may be slow.
-    subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=project.folder, env=environment, check=True)
-    return project
+
+    def make(project: Project) -> None:
+        for name in ("params.yaml", "data/checksums.txt"):
+            (project.folder / name).write_bytes((ROOT / name).read_bytes())
+        project.set_param("recipes.demo.epochs", 1)
+        environment = project.environment(MNIST_DIR=os.environ.get("MNIST_DIR", ""))
+        # No time limit, as `Project.run` has one: the download may be slow.
+        subprocess.run(["dvc", "repro"], cwd=project.folder, env=environment, check=True)
+
+    return once("mnist", make)

@@ -6,13 +6,15 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests import ROOT
+from tests.forks import FORKS
 from tests.tiny import checksums, write_tiny_dataset
 
 STAGES = ["download", "train", "evaluate", "illustrate", "report"]
@@ -33,17 +35,23 @@ RESULTS = (
 
 @dataclass(frozen=True)
 class Project:
-    """A folder that holds a clone-like copy of the project; `run` and `dvc` work in it."""
+    """A folder that holds a clone-like copy of the project; `run` works in it."""
 
     folder: Path
+    is_fresh: bool = False
+
+    def fresh(self) -> "Project":
+        """The same folder, where `python` and `dvc` load all libraries, as a user's do; else they are forks."""
+        return replace(self, is_fresh=True)
 
     def environment(self, **variables: str) -> dict[str, str]:
         """The environment of a person who works in this folder alone, with the tiny data set as source."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_VARIABLES)}
         person = {"NAME": "Test", "EMAIL": "test@example.org"}
         git = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in person.items()}
+        forks = [os.environ[FORKS]] if FORKS in os.environ and not self.is_fresh else []
         own = {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([*forks, str(Path(sys.executable).parent), os.environ["PATH"]]),
             "SHELL": "/bin/sh",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",
@@ -113,6 +121,10 @@ class Project:
         """A copy in `folder`, with its own cache."""
         shutil.copytree(self.folder.parent, folder, symlinks=True)
         return Project(folder / self.folder.name)
+
+
+# Has a project made, and returns it: the fixture `once` (name, what is to be done in the project at first).
+Once = Callable[[str, Callable[[Project], None]], Project]
 
 
 def create_project(folder: Path) -> Project:

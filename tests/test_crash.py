@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests import ROOT
-from tests.project import NUM_EPOCHS, Project, create_project
+from tests.project import NUM_EPOCHS, Once, Project
 
 NUM_LONG_EPOCHS = 40
 WRITES_OF_A_FILE = 3  # open, fsync, rename
@@ -38,20 +38,22 @@ def forget_training(project: Project) -> None:
 
 
 @pytest.fixture(scope="module")
-def long_template(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def long_template(once: Once) -> Project:
     """A project whose training takes some seconds, trained."""
-    project = create_project(tmp_path_factory.mktemp("long"))
-    project.set_param("recipes.demo.epochs", NUM_LONG_EPOCHS)
-    project.repro("evaluate")
-    return project
+
+    def make(project: Project) -> None:
+        project.set_param("recipes.demo.epochs", NUM_LONG_EPOCHS)
+        project.repro("evaluate")
+
+    return once("long", make)
 
 
 @pytest.fixture
 def long_project(long_template: Project, tmp_path: Path) -> Project:
-    """The same project with its training forgotten."""
+    """The same project with its training forgotten, for processes that are killed, or are to end with another."""
     project = long_template.copy(tmp_path / "long")
     forget_training(project)
-    return project
+    return project.fresh()
 
 
 @contextmanager
@@ -205,15 +207,16 @@ def test_interrupted_run_leaves_at_once_without_a_traceback(
 def test_input_that_changes_during_the_run_is_named_and_nothing_is_recorded(
     long_project: Project, change: Callable[[Project], None], named: str
 ) -> None:
-    lock = (long_project.folder / "dvc.lock").read_text()
-    with repro_at_epoch(long_project, epoch=7) as (dvc, _):
-        change(long_project)
+    project = Project(long_project.folder)
+    lock = (project.folder / "dvc.lock").read_text()
+    with repro_at_epoch(project, epoch=7) as (dvc, _):
+        change(project)
         output, _ = dvc.communicate(timeout=120)
     assert dvc.returncode != 0
     assert named in output
     assert "changed while the stage was running" in output or "run `make install`" in output
-    assert not (long_project.folder / "data/checkpoints").exists()
-    assert (long_project.folder / "dvc.lock").read_text() == lock
+    assert not (project.folder / "data/checkpoints").exists()
+    assert (project.folder / "dvc.lock").read_text() == lock
 
 
 def test_longer_training_continues_and_shorter_one_trains_nothing(project: Project, tmp_path: Path) -> None:
@@ -281,7 +284,7 @@ def test_cores_thread_limits_home_and_folder_do_not_change_the_bytes(project: Pr
     }
     variables: dict[str, str]
     for number, (cores, variables) in enumerate([(all_cores[0], {}), (",".join(all_cores), batch_system)]):
-        other = project.copy(tmp_path / f"folder{number}")
+        other = project.copy(tmp_path / f"folder{number}").fresh()
         forget_training(other)
         home = tmp_path / f"home{number}"
         home.mkdir()

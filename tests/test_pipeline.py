@@ -56,7 +56,7 @@ def test_run_leaves_nothing_for_git_but_its_lock_and_metrics(project: Project) -
 
 def test_run_in_a_fresh_clone_gives_the_committed_bytes(project: Project) -> None:
     project.run("git", "clone", "--quiet", ".", "../clone")
-    clone = Project(project.folder.parent / "clone")
+    clone = Project(project.folder.parent / "clone").fresh()
     assert clone.repro() == STAGES
     assert clone.run("git", "status", "--porcelain").stdout == ""
     assert clone.results() == project.results()

@@ -66,9 +66,7 @@ def predict_test_images(project: Project, folder: Path, change: Callable[[Image.
     paths = [folder / f"{index:03d}.png" for index in range(NUM_IMAGES)]
     for path, image in zip(paths, images, strict=True):
         change(Image.fromarray(image)).save(path)
-    command = [sys.executable, "-m", "tools.predict", "--json", *map(str, paths)]
-    done = subprocess.run(command, cwd=project.folder, capture_output=True, check=True)
-    return pd.DataFrame(json.loads(done.stdout))
+    return pd.DataFrame(json.loads(project.run("python", "-m", "tools.predict", "--json", *map(str, paths)).stdout))
 
 
 def read_predictions(project: Project) -> pd.DataFrame:

@@ -34,7 +34,7 @@ def verify(project: Project, *options: str) -> tuple[int, str]:
 
 
 def test_commit_is_verified_and_an_edited_metric_is_not(project: Project) -> None:
-    status, output = verify(project)
+    status, output = verify(project.fresh())
     assert status == 0, output
     assert "0 differ" in output
     metrics = project.folder / "metrics/evaluate.json"
