@@ -50,10 +50,10 @@ def long_template(once: Once) -> Project:
 
 @pytest.fixture
 def long_project(long_template: Project, tmp_path: Path) -> Project:
-    """The same project with its training forgotten, for processes that are killed, or are to end with another."""
+    """The same project with its training forgotten."""
     project = long_template.copy(tmp_path / "long")
     forget_training(project)
-    return project.fresh()
+    return project
 
 
 @contextmanager
@@ -156,7 +156,7 @@ def test_killed_run_goes_on_and_leaves_no_process(
 ) -> None:
     moments = random.Random(0)
     for epoch in (5, 15, 25):
-        with repro_at_epoch(long_project, epoch, command) as (dvc, training):
+        with repro_at_epoch(long_project.fresh(), epoch, command) as (dvc, training):
             time.sleep(moments.uniform(0, 0.3))
             os.kill(training if victim == "training" else dvc.pid, signal.SIGKILL)
             assert dvc.wait(timeout=60) != 0
@@ -169,7 +169,8 @@ def test_killed_run_goes_on_and_leaves_no_process(
 def test_stage_that_still_loads_torch_ends_with_dvc(long_project: Project) -> None:
     lock = long_project.folder / "data/.locks/train"
     lock.unlink()
-    dvc = subprocess.Popen(["dvc", "repro", "train"], cwd=long_project.folder, env=long_project.environment())
+    environment = long_project.fresh().environment()
+    dvc = subprocess.Popen(["dvc", "repro", "train"], cwd=long_project.folder, env=environment)
     try:
         training = wait_for_torch_to_load(dvc.pid)
     finally:
@@ -183,7 +184,7 @@ def test_stage_that_still_loads_torch_ends_with_dvc(long_project: Project) -> No
 def test_interrupted_run_leaves_at_once_without_a_traceback(
     long_template: Project, long_project: Project, sent: signal.Signals
 ) -> None:
-    with repro_at_epoch(long_project, epoch=7) as (dvc, training):
+    with repro_at_epoch(long_project.fresh(), epoch=7) as (dvc, training):
         os.killpg(dvc.pid, sent)
         wait_for_end(training)
         output, _ = dvc.communicate(timeout=60)
@@ -207,16 +208,15 @@ def test_interrupted_run_leaves_at_once_without_a_traceback(
 def test_input_that_changes_during_the_run_is_named_and_nothing_is_recorded(
     long_project: Project, change: Callable[[Project], None], named: str
 ) -> None:
-    project = Project(long_project.folder)
-    lock = (project.folder / "dvc.lock").read_text()
-    with repro_at_epoch(project, epoch=7) as (dvc, _):
-        change(project)
+    lock = (long_project.folder / "dvc.lock").read_text()
+    with repro_at_epoch(long_project, epoch=7) as (dvc, _):
+        change(long_project)
         output, _ = dvc.communicate(timeout=120)
     assert dvc.returncode != 0
     assert named in output
     assert "changed while the stage was running" in output or "run `make install`" in output
-    assert not (project.folder / "data/checkpoints").exists()
-    assert (project.folder / "dvc.lock").read_text() == lock
+    assert not (long_project.folder / "data/checkpoints").exists()
+    assert (long_project.folder / "dvc.lock").read_text() == lock
 
 
 def test_longer_training_continues_and_shorter_one_trains_nothing(project: Project, tmp_path: Path) -> None:
