@@ -14,12 +14,12 @@ from tqdm import tqdm
 from bench.clone import ROOT, Clone
 from bench.overhead import dvc, growth
 from bench.report import Row, conditions, markdown
-from bench.training import accuracies, evaluation, seed_and_fast, stages_of_demo
+from bench.training import accuracies, evaluation, notes_and_fast, stages_of_demo
 
 RESULTS = ROOT / "bench/results.md"
 NUM_ROUNDS = 3
-FULL = (seed_and_fast, stages_of_demo, accuracies, evaluation, dvc, growth)
-QUICK = (seed_and_fast, dvc)
+FULL = (notes_and_fast, stages_of_demo, accuracies, evaluation, dvc, growth)
+QUICK = (notes_and_fast, dvc)
 
 
 def main() -> None:

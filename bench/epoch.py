@@ -1,4 +1,4 @@
-"""An epoch of the recipe `seed` and the evaluation of its checkpoint on the test images, on the images that the notes'
+"""An epoch of the recipe `notes` and the evaluation of its checkpoint on the test images, on the images that the notes'
 program uses; `python -m bench.epoch` prints seconds, start-up excluded.
 """
 
@@ -21,7 +21,7 @@ from stages.train.recipe import Recipe
 
 
 def main() -> None:
-    recipe: Recipe = read_param("recipes.seed", Recipe)
+    recipe: Recipe = read_param("recipes.notes", Recipe)
     keep_freed_memory()
     device = make_deterministic(recipe.threads)
     params = DataParams(dataset="mnist", validation_size=0, split_seed=0)

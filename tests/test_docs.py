@@ -16,7 +16,7 @@ CHANGELOG = ROOT / "docs/CHANGELOG.md"  # It names what was, too: only its links
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 NAMES = {page: page.relative_to(ROOT).as_posix() for page in PAGES}
 CURRENT = [pytest.param(page, id=name) for page, name in NAMES.items() if page != CHANGELOG]
-FENCED = re.compile(r"^```\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^```\w*\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 MODULE = re.compile(r"python -m ((?:bench|stages|tools)[\w.]*)")
 PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")

@@ -9,7 +9,7 @@ from tests.remotes import MAKE
 
 def test_merge_of_two_results_runs_nothing(project: Project) -> None:
     project.run("git", "checkout", "--quiet", "-b", "theirs")
-    project.set_param("recipe", "seed")
+    project.set_param("recipe", "notes")
     project.repro()
     project.commit()
     theirs = project.results()

@@ -25,7 +25,7 @@ def edit_file(path: str) -> Callable[[Project], None]:
         pytest.param(edit_file("README.md"), [], id="README.md"),
         pytest.param(edit_file("tools/summary.py"), [], id="a tool"),
         pytest.param(edit_file("tests/tiny.py"), [], id="a test"),
-        pytest.param(edit_param("recipes.seed.batch_size", 16), [], id="a key of another recipe"),
+        pytest.param(edit_param("recipes.notes.batch_size", 16), [], id="a key of another recipe"),
         pytest.param(edit_file("stages/download/sources.py"), ["download"], id="library file of download"),
         pytest.param(edit_file("stages/train/schedule.py"), ["train"], id="library file of train"),
         pytest.param(edit_file("stages/evaluate/statistics.py"), ["evaluate"], id="library file of evaluate"),
@@ -73,16 +73,16 @@ def test_old_parameters_are_restored_from_the_run_cache(project: Project) -> Non
 
 
 def test_experiment_switches_the_recipe_and_commits_are_compared(project: Project) -> None:
-    output = project.run("dvc", "exp", "run", "-S", "recipe=seed").stdout
+    output = project.run("dvc", "exp", "run", "-S", "recipe=notes").stdout
     assert stages_run(output) == STAGES[1:]
-    assert project.read_params()["recipe"] == "seed"
+    assert project.read_params()["recipe"] == "notes"
     assert project.repro() == []
     project.commit()
     metrics = project.run("dvc", "metrics", "diff", "HEAD~1", "--all").stdout
     assert "test_accuracy" in metrics
     assert "CPU x86_64" in metrics, "the environment is shown"
     parameters = project.run("dvc", "params", "diff", "HEAD~1").stdout.split()
-    assert parameters[-4:] == ["params.yaml", "recipe", "demo", "seed"]
+    assert parameters[-4:] == ["params.yaml", "recipe", "demo", "notes"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ Needs data/raw and data/model.safetensors. The pictures are MNIST's 10,000 test 
 those that bench.digits makes of them; each is written to a file, as a user would hand it in.
 """
 
+import argparse
 import json
 import subprocess
 import sys
@@ -32,6 +33,7 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m bench.digits", description=(__doc__ or "").splitlines()[0]).parse_args()
     examples = load_test(ROOT / RAW_DATA, DataParams(dataset="mnist", validation_size=0, split_seed=0))
     digits, labels = examples.images.squeeze(1).numpy(), examples.labels.numpy()
     rows = []

@@ -120,7 +120,7 @@ def test_other_inputs_start_anew_and_say_what_changed(root: Path, changes: dict[
 
 def test_change_is_named_against_the_most_similar_training_whatever_its_recipe_is_called(root: Path) -> None:
     before = INPUTS | {"recipe": "demo", "recipes.demo.epochs": 1, "torch": "2"}
-    other = {"recipe": "seed", "recipes.seed.epochs": 9, "recipes.seed.batch_size": 32, "torch": "1"}
+    other = {"recipe": "notes", "recipes.notes.epochs": 9, "recipes.notes.batch_size": 32, "torch": "1"}
     for inputs in (before, other):
         append(History(inputs, root), 1)
     mine = {name.replace("demo", "mine"): value for name, value in before.items()}

@@ -150,7 +150,7 @@ def test_page_without_validation_images_says_why_the_last_epoch_was_chosen(proje
 
 
 def test_report_of_the_notes_claims_no_distortion_and_compares_no_losses(project: Project, browser: Browser) -> None:
-    project.set_param("recipe", "seed")
+    project.set_param("recipe", "notes")
     project.repro()
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

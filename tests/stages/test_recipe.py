@@ -44,7 +44,7 @@ def test_recipe_survives_being_written_and_read(name: str) -> None:
 
 
 def test_seed_recipe_is_the_notes_bug_for_bug() -> None:
-    recipe = read_recipe("seed")
+    recipe = read_recipe("notes")
     assert (recipe.network.name, recipe.epochs, recipe.batch_size, recipe.augment) == ("two_layer", 50, 32, None)
     assert recipe.optimizer.model_dump() == {"learning_rate": 0.01, "betas": [0.9, 0.999], "weight_decay": 0.0}
     assert recipe.schedule.name == "constant"

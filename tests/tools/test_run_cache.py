@@ -41,7 +41,7 @@ def test_entry_is_read() -> None:
     "altered",
     [
         edited(cmd="rm -r data"),
-        edited(params={"params.yaml": {"recipe": "seed"}}),
+        edited(params={"params.yaml": {"recipe": "notes"}}),
         edited(outs=[STAGE["outs"][0] | {"md5": f"{MD5_B}.dir"}]),
         edited(outs=[STAGE["outs"][0] | {"path": "README.md"}]),
         edited(deps=STAGE["deps"][:1]),
@@ -89,7 +89,7 @@ RUNS = Runs(frozenset({entry_of(STAGE).shape}), CODE, (entry_of(STAGE),))
 
 def test_entry_of_this_code_fits_whatever_its_parameters() -> None:
     assert RUNS.fit(entry_of(STAGE))
-    assert RUNS.fit(entry_of(edited(params={"params.yaml": {"recipe": "seed"}})))
+    assert RUNS.fit(entry_of(edited(params={"params.yaml": {"recipe": "notes"}})))
 
 
 @pytest.mark.parametrize(

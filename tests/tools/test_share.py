@@ -383,7 +383,7 @@ def test_colleagues_run_is_restored_and_made_longer_by_the_new_epochs_only(
 ) -> None:
     server = servers("folder")
     server.configure(project)
-    run = ("dvc", "exp", "run", "--name", "seed", "-S", "recipe=seed")
+    run = ("dvc", "exp", "run", "--name", "notes", "-S", "recipe=notes")
     assert stages_run(project.run(*run).stdout) == STAGES[1:]
     of_seed, runs = project.results(), entries(project.folder / ".dvc/cache/runs")
     project.append("stages/report/charts.py", "# Other code, in a folder that dvc.yaml lists.\n")
