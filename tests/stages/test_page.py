@@ -141,14 +141,6 @@ def test_report_again_is_the_same_bytes(project: Project) -> None:
     assert project.results() == before
 
 
-def test_page_without_validation_images_says_why_the_last_epoch_was_chosen(project: Project) -> None:
-    project.set_param("data.validation_size", 0)
-    project.repro()
-    text = " ".join((project.folder / "metrics/report.html").read_text().split())
-    assert "was chosen as the last one, as there are no validation images" in text
-    assert ">nan<" not in text.lower()
-
-
 def test_report_of_the_notes_claims_no_distortion_and_compares_no_losses(project: Project, browser: Browser) -> None:
     project.set_param("recipe", "notes")
     project.repro()
