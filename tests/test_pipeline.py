@@ -13,6 +13,13 @@ def edit_param(key: str, value: object) -> Callable[[Project], None]:
     return lambda project: project.set_param(key, value)
 
 
+def leave_scratch_files(project: Project) -> None:
+    for folder in ("pipeline", "mnist", "stages/train"):
+        (project.folder / folder / "__pycache__").mkdir(exist_ok=True)
+        for name in ("__pycache__/other.cpython-311.pyc", "model.py~", ".model.py.swp", ".#model.py", ".DS_Store"):
+            (project.folder / folder / name).write_text("")
+
+
 def edit_file(path: str) -> Callable[[Project], None]:
     comment = "\n<!-- edited -->\n" if path.endswith((".md", ".jinja")) else "\n# edited\n"
     return lambda project: project.append(path, comment)
@@ -34,6 +41,9 @@ def edit_file(path: str) -> Callable[[Project], None]:
         pytest.param(edit_file("stages/illustrate/pictures.py"), ["illustrate"], id="library file of illustrate"),
         pytest.param(edit_file("stages/report/charts.py"), ["report"], id="library file of report"),
         pytest.param(edit_file("stages/report/report.html.jinja"), ["report"], id="the report's template"),
+        pytest.param(edit_file("pipeline/files.py"), STAGES, id="library file of all"),
+        pytest.param(edit_file("stages/illustrate/new.py"), ["illustrate"], id="a new module"),
+        pytest.param(leave_scratch_files, [], id="what Python and editors leave"),
     ],
 )
 def test_change_reruns_only_what_it_affects(
