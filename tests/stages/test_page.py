@@ -101,13 +101,5 @@ def test_report_again_is_the_same_bytes(project: Project) -> None:
     assert project.results() == before
 
 
-def test_page_without_validation_images_says_why_the_last_epoch_was_chosen(project: Project) -> None:
-    project.set_param("data.validation_size", 0)
-    project.repro()
-    text = " ".join((project.folder / "metrics/report.html").read_text().split())
-    assert "was chosen as the last one, as there are no validation images" in text
-    assert ">nan<" not in text.lower()
-
-
 def test_numbers_have_a_fixed_form() -> None:
     assert (percent(0.99264), number(0.5), number(float("nan"))) == ("99.26 %", "0.5000", "")

@@ -152,7 +152,7 @@ def test_pull_leaves_what_a_killed_run_made_and_repro_records_it(shared: tuple[P
     assert "data/optimizer.safetensors" in output
     assert share(other, server, "pull", "--optional") == output
     assert other.results() == before
-    assert "all 3 epochs are there, nothing to train" in other.run("dvc", "repro").stdout
+    assert "all 3 epochs are there, nothing to train" in other.run("dvc", "repro", "train").stdout
 
 
 def test_pull_with_a_table_of_another_run_is_a_success_that_says_so(shared: tuple[Project, Server]) -> None:
