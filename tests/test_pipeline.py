@@ -57,6 +57,7 @@ def test_run_leaves_nothing_for_git_but_its_lock_and_metrics(project: Project) -
     assert project.run("git", "status", "--porcelain").stdout == ""
     project.set_param("data.split_seed", 1)
     assert project.repro() == STAGES[1:]
+    assert project.run("git", "diff", "--cached", "--name-only").stdout == "", "staging could hide an edit from git"
     changed = {line[3:] for line in project.run("git", "status", "--porcelain").stdout.splitlines()}
     assert {"dvc.lock", "params.yaml"} < changed
     assert all(path.startswith("metrics/") for path in changed - {"dvc.lock", "params.yaml"})
