@@ -1,8 +1,6 @@
 """dvc.yaml names all that a stage depends on: the code it imports, the files it opens, the parameters it reads."""
 
 import ast
-import subprocess
-import sys
 import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -22,9 +20,9 @@ SCRATCH = ("data/.locks", "data/.resume", "data/.raw-", "data/.checkpoints-")
 
 
 def declared(folder: Path, stage: str) -> dict[str, Any]:
-    """The stage's entry in dvc.yaml."""
+    """The stage's entry in dvc.yaml; it may have no params."""
     entry: dict[str, Any] = yaml.safe_load((folder / "dvc.yaml").read_text())["stages"][stage]
-    return entry
+    return {"params": []} | entry
 
 
 def imported_code(folder: Path, stage: str) -> set[str]:
@@ -179,7 +177,6 @@ def test_every_dep_that_is_taken_out_is_missed(audited: tuple[Project, dict[str,
 def test_every_parameter_that_is_taken_out_is_missed(audited: tuple[Project, dict[str, list[str]]], stage: str) -> None:
     project, logs = audited
     read = events(logs[stage], "pipeline.read_param")
-    assert read
     for key in read:
         assert undeclared_params(project.folder, stage, read - {key}) == {key}
 
@@ -207,14 +204,3 @@ def test_every_stage_has_a_description_and_every_metric_stays_in_git() -> None:
         outputs = entry.get("metrics", []) + entry.get("plots", [])
         text = [output for output in outputs if not str(output).endswith(".png")]
         assert all(next(iter(output.values()))["cache"] is False for output in text)
-
-
-def test_report_does_not_import_torch() -> None:
-    loaded = subprocess.run(
-        [sys.executable, "-c", "import sys, stages.report.__main__; print('torch' in sys.modules)"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert loaded.stdout == "False\n"

@@ -25,7 +25,7 @@ def test_importing_a_stage_changes_nothing_for_who_imports_it() -> None:
     program = """
 import gc, signal
 before = gc.isenabled(), signal.getsignal(signal.SIGINT)
-import stages.train.history, stages.download.sources, tools.verify, tools.summary
+import stages.train.history, tools.verify, tools.summary
 print((gc.isenabled(), signal.getsignal(signal.SIGINT)) == before)
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -2,6 +2,8 @@
 
 import io
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from playwright.sync_api import Browser, Page
 
 from pipeline.files import sha256_of
 from stages.report.page import PICTURES, number, percent
+from tests import ROOT
 from tests.project import Project
 
 CHARTS = ("loss", "accuracy", "confusion")
@@ -159,3 +162,14 @@ def test_report_of_the_notes_claims_no_distortion_and_compares_no_losses(project
 
 def test_numbers_have_a_fixed_form() -> None:
     assert (percent(0.99264), number(0.5), number(float("nan"))) == ("99.26 %", "0.5000", "")
+
+
+def test_report_does_not_import_torch() -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, stages.report.__main__; print('torch' in sys.modules)"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert loaded.stdout == "False\n"
