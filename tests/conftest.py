@@ -23,6 +23,8 @@ from tests.project import STAGES, Once, Project, create_project
 from tests.remotes import SERVERS, Server
 from tests.tiny import write_tiny_dataset
 
+LONGEST = ("test_group_cache.py", "test_crash.py", "test_verify.py")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fresh", action="store_true", help="load all libraries anew in each process that a test starts")
@@ -37,7 +39,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give what is costly to set up to one of the processes that run tests."""
+    """Give what is costly to set up to one of the processes that run tests; begin with the longest tests.
+
+    Were those last, one process would still be at work on one when the others have ended.
+    """
+    items.sort(key=lambda item: item.path.name not in LONGEST)
     for item in items:
         for fixture in ("mnist_project", "servers", "audited", "two_commits", "browser"):
             if fixture in getattr(item, "fixturenames", ()):

@@ -1,8 +1,11 @@
 """Sends objects and run-cache entries from the cache to a remote, where they are not yet right, and reads them back."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 
 from dvc_objects.fs.local import localfs
 
@@ -22,6 +25,8 @@ class Sender:
     def __init__(self, project: Project, remote: Remote) -> None:
         self._project, self._cache, self._remote = project, project.cache, remote
         self._right: set[str] = set()  # What the remote has, by oid; each object is read once.
+        self._making = Lock()
+        self._filling: defaultdict[str, Lock] = defaultdict(Lock)  # By folder of the remote.
         self.sent: list[str] = []
 
     def outputs(self, outs: Mapping[str, str]) -> list[Finding]:
@@ -63,12 +68,24 @@ class Sender:
             return replace(finding, detail=f"{finding.detail}; {why}")
         try:
             if finding.problem is Problem.CORRUPTED:
-                self._remote.set_aside(store.path(oid))
-            store.odb.add(self._cache.path(oid), localfs, oid, check_exists=False)
+                with self._making:
+                    self._remote.set_aside(store.path(oid))
+            with self._alone_in_folder(store.path(oid)):
+                store.odb.add(self._cache.path(oid), localfs, oid, check_exists=False)
         except Exception as error:  # A remote's library raises what it likes.
             return replace(finding, detail=f"{finding.detail}; {reason(error)}")
         self.sent.append(oid)
         return store.check(name, oid)
+
+    @contextmanager
+    def _alone_in_folder(self, path: str) -> Iterator[None]:
+        """Keep two threads from making one folder: a WebDAV server answers that it is locked."""
+        folder = self._remote.fs.parent(path)
+        with self._making:
+            self._remote.fs.makedirs(self._remote.fs.parent(folder), exist_ok=True)
+            lock = self._filling[folder]
+        with lock:
+            yield
 
     def _is_whole(self, entry: Entry) -> bool:
         """Whether the cache has all that the entry restores."""
