@@ -3,7 +3,7 @@
 Reads params.yaml (data.dataset), pyproject.toml (torchvision's version) and data/checksums.txt; writes data/raw.
 """
 
-import pipeline.start  # isort: skip  # noqa: F401
+from pipeline.start import DEPS  # isort: skip
 
 from mnist.dataset import FOLDERS, TEST_IMAGES, TEST_LABELS, TRAINING_IMAGES, TRAINING_LABELS, DatasetName
 from mnist.idx import parse_images, parse_labels
@@ -14,7 +14,7 @@ from stages.download.sources import fetch
 
 
 def main() -> None:
-    with stage("download") as inputs:
+    with stage(DEPS) as inputs:
         dataset: DatasetName = inputs.param("data.dataset", DatasetName)
         inputs.versions("sources")
         files = fetch(dataset)

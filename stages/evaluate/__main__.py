@@ -5,10 +5,10 @@ writes metrics/evaluate.json, metrics/checkpoints.csv, metrics/classes.csv, metr
 data/predictions.csv and data/model.safetensors. The test images choose nothing.
 """
 
-import pipeline.start  # isort: skip  # noqa: F401
+from pipeline.start import DEPS  # isort: skip
 
 from mnist.checkpoint import load
-from mnist.data import DataParams, list_files, load_test, load_training
+from mnist.data import DataParams, load_test, load_training
 from mnist.determinism import make_deterministic
 from mnist.inference import predict
 from mnist.memory import keep_freed_memory
@@ -20,7 +20,6 @@ from mnist.paths import (
     MODEL,
     PREDICTIONS_CSV,
     RAW_DATA,
-    TRAIN_CSV,
     checkpoint_path,
 )
 from mnist.trained import read_trained
@@ -32,13 +31,10 @@ from stages.evaluate.scores import score_checkpoints
 
 
 def main() -> None:
-    with stage("evaluate") as inputs:
+    with stage(DEPS) as inputs:
         data_params: DataParams = inputs.param("data", DataParams)
         inputs.versions("records", "numerics")
-        inputs.files([TRAIN_CSV])
         trained = read_trained()
-        inputs.files(checkpoint_path(record.epoch) for record in trained)
-        inputs.files(list_files(RAW_DATA, data_params.dataset))
         keep_freed_memory()
         _, description = load(checkpoint_path(trained[0].epoch), trained[0].checkpoint_sha256)
         device = make_deterministic(description.threads)  # As in training: results depend on it.

@@ -6,7 +6,7 @@ rows name the sha256 of each checkpoint, and metrics/environment.json.
 Epochs that were finished before, in a run that was killed or was shorter, are taken from data/.resume.
 """
 
-import pipeline.start  # isort: skip  # noqa: F401
+from pipeline.start import DEPS  # isort: skip
 
 from functools import partial
 
@@ -23,7 +23,7 @@ from stages.train.training import announce, publish, train
 
 
 def main() -> None:
-    with stage("train") as inputs:
+    with stage(DEPS) as inputs:
         data_params: DataParams = inputs.param("data", DataParams)
         recipe: Recipe = inputs.param(f"recipes.{inputs.param('recipe', str)}", Recipe)
         inputs.files(list_training_files(RAW_DATA, data_params.dataset))

@@ -15,7 +15,7 @@ def _audit(folder: str) -> None:
     log = (Path(folder) / _stage()).open("a", encoding="utf-8")
 
     def note(event: str, args: tuple[object, ...]) -> None:
-        if (event == "open" and isinstance(args[0], str)) or event.startswith("pipeline."):
+        if event.startswith("pipeline.") or (event == "open" and isinstance(args[0], str) and not _by_deps()):
             log.write(f"{event} {args[0]}\n")
             log.flush()
 
@@ -46,6 +46,12 @@ def _kill_at(number: int) -> None:
 
     sys.addaudithook(look)
     os.fsync = fsync_or_die  # type: ignore[assignment]
+
+
+def _by_deps() -> bool:
+    """Whether the file is opened only to see whether it changed, which says nothing of what the stage needs."""
+    opener = sys._getframe(1).f_back
+    return opener is not None and opener.f_code.co_filename.endswith("/pipeline/deps.py")
 
 
 def _stage() -> str:
