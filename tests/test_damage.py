@@ -1,0 +1,80 @@
+"""What was damaged, or is of no use, is named in one line that says what to do; nothing comes of it."""
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.project import Project
+
+RAW = "data/raw/MNIST/raw"
+TEST_LABELS_FILE = f"{RAW}/t10k-labels-idx1-ubyte"
+
+
+def flip_bit(path: Path) -> None:
+    """Change a bit in the middle of a file, and nothing that `ls -l` shows."""
+    before, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
+    path.chmod(before.st_mode)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def refusal(project: Project, stage: str) -> str:
+    """The only line that the stage prints before it fails."""
+    before = project.results()
+    done = project.run("python", "-m", f"stages.{stage}", check=False)
+    assert done.returncode == 1
+    assert project.results() == before
+    [line] = [line for line in done.stdout.splitlines() if not line.startswith(("starting", "epoch", "checkpoint"))]
+    return line
+
+
+@pytest.mark.parametrize(
+    ("stage", "name"),
+    [
+        ("train", "train-images-idx3-ubyte"),
+        ("evaluate", "train-labels-idx1-ubyte"),
+        ("evaluate", "t10k-images-idx3-ubyte"),
+        ("illustrate", "t10k-labels-idx1-ubyte"),
+    ],
+)
+def test_stage_reads_no_damaged_data(project: Project, stage: str, name: str) -> None:
+    project.set_param("recipes.demo.seed", 1)
+    flip_bit(project.folder / RAW / name)
+    assert refusal(project, stage).startswith(f"{stage}: {RAW}/{name} is damaged: its md5 is ")
+
+
+@pytest.mark.parametrize(("where", "link"), [("workspace", "copy"), ("cache", "copy"), ("cache", "hardlink")])
+def test_data_damaged_after_download_is_not_used_and_the_advice_brings_it_back(
+    project: Project, where: str, link: str
+) -> None:
+    project.run("dvc", "config", "cache.type", link)
+    project.run("dvc", "checkout", "--relink")
+    project.run("dvc", "status")
+    file = project.folder / TEST_LABELS_FILE
+    genuine = file.read_bytes()
+    md5 = hashlib.md5(genuine, usedforsecurity=False).hexdigest()
+    cached = project.folder / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+    flip_bit(file if where == "workspace" else cached)
+    if where == "cache":
+        file.unlink()
+        project.run("dvc", "checkout")
+    assert file.read_bytes() != genuine
+    assert "up to date" in project.run("dvc", "status").stdout, "DVC does not notice"
+
+    project.append("stages/evaluate/statistics.py", "# edited\n")
+    output = project.run("dvc", "repro", "evaluate", check=False).stdout
+    [line] = [line for line in output.splitlines() if "is damaged" in line]
+    assert line.startswith(f"evaluate: {TEST_LABELS_FILE} is damaged: ")
+    again, first = re.findall(r"`([^`]+)`", line)
+    project.run("sh", "-c", again)
+    if link != "copy":
+        assert file.read_bytes() != genuine, "DVC's cache has it damaged"
+        project.run("sh", "-c", f"{first} && {again}")
+        assert cached.read_bytes() == genuine
+    assert file.read_bytes() == genuine
+    assert project.repro("evaluate") == ["evaluate"]
