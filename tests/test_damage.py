@@ -78,3 +78,13 @@ def test_data_damaged_after_download_is_not_used_and_the_advice_brings_it_back(
         assert cached.read_bytes() == genuine
     assert file.read_bytes() == genuine
     assert project.repro("evaluate") == ["evaluate"]
+
+
+def test_changed_loss_of_a_kept_epoch_does_not_reach_the_table(project: Project) -> None:
+    table = (project.folder / "metrics/train.csv").read_text()
+    [manifest] = project.folder.glob("data/.resume/*/manifest.json")
+    manifest.write_text(re.sub(r'("epoch": 2, "train_loss": )[0-9.]+', r"\g<1>0.001", manifest.read_text()))
+    output = project.run("python", "-m", "stages.train").stdout
+    assert "epochs 2 to 3 are dropped" in output
+    assert "continuing at epoch 2 of 3" in output
+    assert (project.folder / "metrics/train.csv").read_text() == table

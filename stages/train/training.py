@@ -28,7 +28,8 @@ from stages.train.recipe import Recipe
 def announce(history: History, num_epochs: int) -> None:
     """Say where the training starts, and why there."""
     if history.dropped:
-        print(f"epochs {', '.join(map(str, history.dropped))} are dropped: files of theirs are missing or damaged")
+        numbers = f"{history.dropped[0]} to {history.dropped[-1]}"
+        print(f"epochs {numbers} are dropped: files of theirs, or what is recorded of them, are missing or damaged")
     num_done, num_kept = history.resumable(num_epochs), min(num_epochs, len(history.records))
     if num_done < num_kept:
         print(f"epochs {num_done + 1} to {num_kept} are trained again: the optimizer's state behind them is not here")
