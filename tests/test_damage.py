@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
+from mnist.checkpoint import encode, load
 from tests.project import Project
 
 RAW = "data/raw/MNIST/raw"
@@ -88,3 +90,32 @@ def test_changed_loss_of_a_kept_epoch_does_not_reach_the_table(project: Project)
     assert "epochs 2 to 3 are dropped" in output
     assert "continuing at epoch 2 of 3" in output
     assert (project.folder / "metrics/train.csv").read_text() == table
+
+
+def test_training_whose_validation_overflows_alone_records_nothing(project: Project) -> None:
+    values = {
+        "epochs": 1,
+        "schedule": {"name": "constant"},
+        "optimizer.weight_decay": 6.4,
+        "optimizer.learning_rate": 1.0,
+    }
+    for key, value in values.items():
+        project.set_param(f"recipes.demo.{key}", value)
+    assert re.fullmatch(
+        r"train: the weights grew beyond all bounds in epoch 1, whose loss is [0-9.e+]+ and on the validation images "
+        r"nan: lower optimizer\.learning_rate or optimizer\.weight_decay of the recipe",
+        refusal(project, "train"),
+    )
+
+
+def test_checkpoint_of_huge_weights_is_not_evaluated(project: Project) -> None:
+    path = project.folder / "data/checkpoints/epoch_002.safetensors"
+    network, description = load(path)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.fill_(1e30)
+    content, old = encode(network, description), path.read_bytes()
+    path.write_bytes(content)
+    project.edit("metrics/train.csv", *(hashlib.sha256(each).hexdigest() for each in (old, content)))
+    complaint = "gives a loss of nan, as its weights grew beyond all bounds: lower"
+    assert refusal(project, "evaluate").startswith(f"evaluate: data/checkpoints/epoch_002.safetensors {complaint}")
