@@ -14,7 +14,8 @@ import numpy as np
 import yaml
 
 from mnist import CPU_PROFILE
-from mnist.dataset import FOLDERS, TRAINING_IMAGES, TRAINING_LABELS
+from mnist.checksums import format_checksums
+from mnist.dataset import FILES, FOLDERS, TRAINING_IMAGES, TRAINING_LABELS
 from mnist.idx import IMAGE_SIZE, NUM_CLASSES
 from mnist.paths import RAW_DATA
 
@@ -74,6 +75,8 @@ class Clone:
         for name, array in ((TRAINING_IMAGES, images), (TRAINING_LABELS, labels)):
             header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
             (raw / name).write_bytes(header + array.tobytes())
+        files = {FOLDERS["mnist"] / name: (raw / name).read_bytes() for name in FILES}
+        (self.folder / "data/checksums.txt").write_bytes(format_checksums(files))
 
     def run(self, *command: str) -> Run:
         """Run a command there; a failure ends the benchmark with its output."""

@@ -1,8 +1,8 @@
 """Scores every checkpoint, chooses the best one by its validation accuracy, and says how good that one is.
 
-Reads params.yaml (data), pyproject.toml (the pinned versions), data/raw, data/checkpoints and metrics/train.csv;
-writes metrics/evaluate.json, metrics/checkpoints.csv, metrics/classes.csv, metrics/confusion.csv,
-data/predictions.csv and data/model.safetensors. The test images choose nothing.
+Reads params.yaml (data), pyproject.toml (the pinned versions), data/checksums.txt, data/raw, data/checkpoints
+and metrics/train.csv; writes metrics/evaluate.json, metrics/checkpoints.csv, metrics/classes.csv,
+metrics/confusion.csv, data/predictions.csv and data/model.safetensors. The test images choose nothing.
 """
 
 from pipeline.start import DEPS  # isort: skip

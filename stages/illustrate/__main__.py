@@ -1,8 +1,8 @@
 """Draws what the network learned from, what it looks for, and where it goes wrong.
 
-Reads params.yaml (recipe, the recipe's augment, data), pyproject.toml (the pinned versions), data/raw,
-data/model.safetensors and data/predictions.csv; writes metrics/samples.png,
-metrics/augmented.png, metrics/mistakes.png and metrics/filters.png.
+Reads params.yaml (recipe, the recipe's augment, data), pyproject.toml (the pinned versions), data/checksums.txt,
+data/raw, data/model.safetensors and data/predictions.csv; writes metrics/samples.png, metrics/augmented.png,
+metrics/mistakes.png and metrics/filters.png.
 """
 
 from pipeline.start import DEPS  # isort: skip
