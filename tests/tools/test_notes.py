@@ -2,9 +2,15 @@
 
 import json
 import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from ruamel.yaml import YAML
 
 from tests import ROOT
 from tests.project import Project
+from tools.store.run_cache import entry_of
 
 
 def hook(moment: str, *edit: str) -> dict[str, str]:
@@ -70,8 +76,8 @@ def test_wrong_record_that_dvc_takes_from_the_run_cache_ends_evaluate(project: P
     assert "Stage 'train' is cached - skipping run" in done.stdout
     assert done.returncode != 0
     assert (
-        "evaluate: data/checkpoints/epoch_001.safetensors was trained with another seed than params.yaml has: "
-        "the record of a run that gave it is wrong"
+        "evaluate: the checkpoints were trained with another seed than params.yaml has: "
+        "DVC took them from a wrong record; "
     ) in done.stdout
     assert "Traceback" not in done.stdout
 
