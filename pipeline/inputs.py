@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from pipeline.deps import Deps
 from pipeline.environment import PROJECT_FILE, pinned_versions
 from pipeline.errors import UserError
-from pipeline.files import sha256_of
+from pipeline.files import read_regular, sha256_of
 from pipeline.params import PARAMS_FILE, flatten, read_param
 
 
@@ -53,11 +53,11 @@ class Inputs:
         """Note files that the stage reads, so that they are among the `values`.
 
         Raises:
-            UserError: one is missing.
+            UserError: one is missing, or no regular file.
         """
         for path in paths:
             try:
-                self._files[path] = sha256_of(path.read_bytes())
+                self._files[path] = sha256_of(read_regular(path))
             except FileNotFoundError:
                 raise UserError(f"{path} is missing: run `dvc repro`, or fetch it with `dvc pull`") from None
 

@@ -1,5 +1,6 @@
 """A stage notices when what it was made from changed while it ran."""
 
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -139,6 +140,12 @@ def test_code_outside_the_project_is_not_noted(monkeypatch: pytest.MonkeyPatch) 
 def test_missing_file_is_named() -> None:
     with pytest.raises(UserError, match="nowhere is missing"):
         Inputs(read_deps("test")).files([Path("nowhere")])
+
+
+def test_fifo_is_named_and_not_waited_for() -> None:
+    os.mkfifo("pipe")
+    with pytest.raises(UserError, match="^pipe is no regular file"):
+        Inputs(read_deps("test")).files([Path("pipe")])
 
 
 @pytest.mark.parametrize("dep", ["data", "mnist"])
