@@ -53,7 +53,9 @@ def share(action: str, remote: str | None, optional: bool) -> int:
     protect_secrets()
     try:
         with Repo() as repo, lock_repo(repo):
-            status = {"push": push, "pull": pull}[action](Project(repo), remote)
+            project = Project(repo)
+            project.refuse_foreign()
+            status = {"push": push, "pull": pull}[action](project, remote)
     except Unavailable as error:
         if not optional:
             raise

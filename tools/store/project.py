@@ -8,6 +8,7 @@ from pathlib import Path
 from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
 
+from pipeline.links import refuse_foreign
 from tools.store.lock import LOCK, read_lock
 from tools.store.objects import Store, md5_of_file
 from tools.store.run_cache import Runs, Shape, entry_of
@@ -42,6 +43,10 @@ class Project:
         """Those of them that the cache keeps."""
         kept = {out.def_path for out in self.repo.index.outs if out.use_cache}
         return {path: oid for path, oid in self.recorded().items() if path in kept}
+
+    def refuse_foreign(self) -> None:
+        """Raise UserError if an output is a link to elsewhere, or no regular file; see `pipeline.links`."""
+        refuse_foreign(Path(out.def_path) for out in self.repo.index.outs)
 
     def is_recorded(self, path: Path) -> bool:
         """Whether an output in the workspace is, byte for byte, what dvc.lock records."""
