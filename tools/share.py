@@ -75,8 +75,11 @@ def push(project: Project, name: str | None) -> int:
     findings = sender.outputs(project.outputs())
     num_runs = 0
     if not findings:
-        num_runs, findings = sender.runs(project.usable_runs())
-    if not findings:
+        runs = project.usable_runs()
+        cleared = sender.clear_runs(runs)
+        num_runs, findings = sender.runs(runs)
+        findings += cleared
+    if not status_of(findings):
         print(
             f"share: {remote.store.name} has all that dvc.lock records, and runs: {num_runs}; read back in full; "
             f"files sent: {len(sender.sent)}"
@@ -101,8 +104,8 @@ def pull(project: Project, name: str | None) -> int:
         else:  # The table is of another run, and says nothing of these checkpoints, whose md5s are right.
             print(f"share: {TRAIN_CSV} is not what dvc.lock records: `git checkout HEAD metrics` restores it")
     findings += fetcher.runs(project.usable_runs())
-    if findings:
-        return report(findings, "nothing in the workspace was changed")
+    if status := report(findings, "nothing in the workspace was changed"):
+        return status
     if unsaved := project.unsaved(outs):
         raise Unavailable(
             f"the workspace was left as it is, for what is nowhere else: {', '.join(unsaved)}; if a run was killed "
@@ -126,15 +129,15 @@ def prepare_longer_training() -> str:
 
 
 def report(findings: list[Finding], advice: str) -> int:
-    """Print findings, each once; return the exit status."""
-    findings = list(dict.fromkeys(findings))
+    """Print findings, each once, warnings last; return the exit status."""
+    findings = sorted(dict.fromkeys(findings), key=lambda finding: finding.problem is Problem.WARNING)
     for finding in findings[:MOST_SHOWN]:
         print(finding)
     if len(findings) > MOST_SHOWN:
         print(f"and {len(findings) - MOST_SHOWN} more")
-    if findings:
-        print(f"share: problems: {len(findings)}; {advice}")
-    return status_of(findings)
+    if status := status_of(findings):
+        print(f"share: problems: {sum(finding.problem is not Problem.WARNING for finding in findings)}; {advice}")
+    return status
 
 
 def protect_secrets() -> None:
