@@ -16,11 +16,13 @@ from pathlib import Path
 from dvc.exceptions import DvcException
 from dvc.repo import Repo, lock_repo
 
-from mnist.paths import CHECKPOINTS, TRAIN_CSV
+from mnist.paths import CHECKPOINTS, OPTIMIZER, TRAIN_CSV, checkpoint_name
+from mnist.trained import read_trained
 from pipeline.errors import UserError
+from stages.train.history import MANIFEST, RESUME
 from tools.command import command
 from tools.store.fetch import Fetcher
-from tools.store.objects import Finding, Problem, status_of
+from tools.store.objects import Finding, Problem, reason, status_of
 from tools.store.project import Project
 from tools.store.remote import NotConfigured, Unavailable, open_remote
 from tools.store.send import Sender
@@ -111,21 +113,35 @@ def pull(project: Project, name: str | None) -> int:
             f"the workspace was left as it is, for what is nowhere else: {', '.join(unsaved)}; if a run was killed "
             "that made it, `dvc repro` records it, else `dvc checkout --force` takes what dvc.lock records"
         )
-    has_changed = project.checkout(outs)
+    project.checkout(outs)
     print(f"share: all is there and right; files fetched from {remote.store.name}: {len(fetcher.fetched)}")
-    if fetcher.fetched or has_changed:
+    if OPTIMIZER.as_posix() in outs and not has_history():
         print(f"share: {prepare_longer_training()}")
     return 0
 
 
+def has_history() -> bool:
+    """Whether data/.resume seems to have the epochs of metrics/train.csv: a quick look, which reads no checkpoint."""
+    try:
+        records = read_trained()
+    except UserError:
+        return False
+    checkpoints, last = {checkpoint_name(record.epoch) for record in records}, records[-1].checkpoint_sha256.encode()
+    for manifest in RESUME.glob(f"*/{MANIFEST}"):
+        names = {path.name for path in manifest.parent.glob("*.safetensors")}
+        if checkpoints < names and manifest.is_file() and last in manifest.read_bytes():  # And an optimizer's state.
+            return True
+    return False
+
+
 def prepare_longer_training() -> str:
     """Fill data/.resume from what was pulled; say in a line what was done."""
-    from tools.store.resume import fill_history  # Imports torch, which nothing else here needs.
+    from tools.store.resume import fill_history  # Takes 0.1 s to load, which a pull that brings nothing need not wait.
 
     try:
         return fill_history()
-    except UserError as error:  # No harm to what was pulled.
-        return f"a training with a higher `epochs` will start anew: {error}"
+    except (UserError, OSError) as error:  # No harm to what was pulled.
+        return f"a training with a higher `epochs` will start anew: {reason(error)}"
 
 
 def report(findings: list[Finding], advice: str) -> int:

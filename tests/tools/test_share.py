@@ -24,6 +24,7 @@ from dvc_objects.fs.errors import RemoteMissingDepsError
 from pipeline.errors import UserError
 from tests.project import NUM_EPOCHS, STAGES, Project, stages_run
 from tests.remotes import KEY, SECRET, SERVERS, Server, clone, share
+from tools.share import has_history
 from tools.store.remote import open_remote
 from tools.store.run_cache import LARGEST_BYTES, entry_of
 
@@ -195,6 +196,29 @@ def test_run_that_gives_other_results_is_an_error_until_a_push_removes_it(shared
     assert path not in store.entries()
     share(other, server, "pull")
     assert other.results() == project.results()
+
+
+def test_lost_history_is_filled_by_a_pull_and_a_whole_one_is_not_spoken_of(shared: tuple[Project, Server]) -> None:
+    project, server = shared
+    other = clone(project, "forgetful")
+    history = other.folder / "data/.resume"
+    share(other, server, "pull")
+    whole = {path: path.read_bytes() for path in history.glob("*/*")}
+    assert share(other, server, "pull") == "share: all is there and right; files fetched from remote share: 0\n"
+    shutil.rmtree(history)
+    assert f"share: {NUM_EPOCHS} epochs, trained elsewhere, are now kept here" in share(other, server, "pull")
+    assert {path: path.read_bytes() for path in history.glob("*/*")} == whole
+
+
+@pytest.mark.parametrize("lost", ["manifest.json", "epoch_002.safetensors", "optimizer_*.safetensors"])
+def test_history_that_lost_a_file_is_not_taken_for_whole(
+    project: Project, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    monkeypatch.chdir(project.folder)
+    assert has_history()
+    for path in Path("data/.resume").glob(f"*/{lost}"):
+        path.unlink()
+    assert not has_history()
 
 
 def test_pull_leaves_what_a_killed_run_made_and_repro_records_it(shared: tuple[Project, Server]) -> None:

@@ -62,12 +62,12 @@ class Project:
         seen = [path for path in paths if not self.repo.dvcignore.is_ignored_file(str(path))]
         return sorted(self.cache.check_all({path.as_posix(): str(md5_of_file(path)) for path in seen}))
 
-    def checkout(self, outs: Iterable[str]) -> bool:
-        """Make outputs in the workspace what dvc.lock records; return whether that changed any."""
+    def checkout(self, outs: Iterable[str]) -> None:
+        """Make outputs in the workspace what dvc.lock records."""
         self.repo.drop_data_index()  # DVC would remember a folder's listing as it was before.
         # Named one by one: DVC would remove those that dvc.lock does not record.
-        targets = list(outs)
-        return bool(targets) and any(self.repo.checkout(targets=targets)["stats"].values())
+        if targets := list(outs):
+            self.repo.checkout(targets=targets)
 
     def usable_runs(self) -> Runs:
         """Which run-cache entries this commit may use."""
