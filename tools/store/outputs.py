@@ -21,6 +21,7 @@ def check_outputs(remote: str | None = None) -> tuple[int, list[Finding]]:
     """
     with Repo() as repo:
         project = Project(repo)
+        project.refuse_foreign()
         stores, findings = [project.cache], []
         if remote is not None:
             try:

@@ -4,13 +4,16 @@ DVC looks an entry up by its folder's name, a hash of the command, the inputs, a
 restores what the entry says, without comparing the two.
 """
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
 from dvc.utils import dict_sha256
 
 from tools.store.listing import MD5
+from tools.store.objects import Finding, Problem
 
 # More than DVC ever writes: an entry has some kilobytes, and its parameters are the deepest part.
 LARGEST_BYTES, DEEPEST = 1 << 20, 20
@@ -65,6 +68,30 @@ class Runs:
                 different = [path for path, md5 in stage.outs.items() if entry.outs.get(path) != md5]
                 return f"for the inputs in dvc.lock it restores another {', '.join(different)}"
         return None
+
+
+def read_entry(path: Path) -> bytes | None:
+    """Return what is in the place of an entry, None if nothing is; of what cannot be one nothing, or only a part."""
+    if not path.is_file():
+        return b"" if os.path.lexists(path) else None
+    with path.open("rb") as file:
+        return file.read(LARGEST_BYTES + 1)
+
+
+def judge(title: str, name: str, content: bytes, runs: Runs) -> Entry | Finding | None:
+    """Return the entry that a file has for the commit, None if it is of another, or what is wrong with it.
+
+    A file that is no entry is only warned of: nothing can use it.
+    """
+    try:
+        entry = parse_entry(name, content)
+    except ValueError as error:
+        return Finding(Problem.WARNING, title, str(error))
+    if not runs.fit(entry):
+        return None
+    if contradiction := runs.contradiction(entry):
+        return Finding(Problem.CORRUPTED, title, contradiction)
+    return entry
 
 
 def parse_entry(name: str, content: bytes) -> Entry:
