@@ -22,6 +22,8 @@ from pipeline.errors import UserError
 from stages.train.history import MANIFEST, RESUME
 from tools.command import command
 from tools.store.fetch import Fetcher
+from tools.store.lock import read_lock
+from tools.store.notes import contradictions
 from tools.store.objects import Finding, Problem, reason, status_of
 from tools.store.project import Project
 from tools.store.remote import NotConfigured, Unavailable, open_remote
@@ -72,6 +74,8 @@ def push(project: Project, name: str | None) -> int:
     if unrecorded := project.unrecorded():
         print(f"share: dvc.lock does not record {', '.join(unrecorded)}: run `dvc repro`")
         return Problem.MISSING
+    if wrong := list(contradictions(read_lock(), project.cache.read_note)):
+        return report(wrong, "nothing was sent")
     remote = open_remote(project.repo, name)
     sender = Sender(project, remote)
     findings = sender.outputs(project.outputs())
@@ -105,6 +109,7 @@ def pull(project: Project, name: str | None) -> int:
             findings = fetcher.recorded_sha256(checkpoints)
         else:  # The table is of another run, and says nothing of these checkpoints, whose md5s are right.
             print(f"share: {TRAIN_CSV} is not what dvc.lock records: `git checkout HEAD metrics` restores it")
+    findings += contradictions(read_lock(), project.cache.read_note)
     findings += fetcher.runs(project.usable_runs())
     if status := report(findings, "nothing in the workspace was changed"):
         return status

@@ -1,7 +1,6 @@
 """Checkpoints say what made them; it must be what params.yaml says now.
 
-DVC takes the outputs of a training from a record, in its run-cache, of a run with these very parameters; and a record
-can be wrong.
+DVC takes the outputs of a training from its record of a run with these very parameters; and a record can be wrong.
 """
 
 from typing import Any
@@ -26,6 +25,6 @@ def check_origin(
     expected = recipe | {"data": data.model_dump(mode="json")}
     if different := sorted(key for key in says.keys() | expected.keys() if says.get(key) != expected.get(key)):
         raise UserError(
-            f"the checkpoints were trained with another {', '.join(different)} than {PARAMS_FILE} has: DVC took them "
-            "from a wrong record; `make doctor` finds it, and `dvc repro --force --single-item train` trains anew"
+            f"the checkpoints were trained with another {', '.join(different)} than {PARAMS_FILE} has: DVC's record "
+            "of their run is wrong; `make doctor` finds it, and `dvc repro --force --single-item train` trains anew"
         )

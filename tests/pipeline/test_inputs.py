@@ -144,7 +144,7 @@ def test_missing_file_is_named() -> None:
 
 def test_fifo_is_named_and_not_waited_for() -> None:
     os.mkfifo("pipe")
-    with pytest.raises(UserError, match="^pipe is no regular file"):
+    with pytest.raises(UserError, match=r"^pipe is no regular file"):
         Inputs(read_deps("test")).files([Path("pipe")])
 
 

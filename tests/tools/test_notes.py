@@ -32,9 +32,10 @@ def test_code_that_is_edited_while_torch_loads_is_not_what_the_results_are_recor
 
 @pytest.fixture
 def misrecorded(project: Project) -> Project:
-    """A project in which the seed was edited between train's last look and DVC's: the record has the new one."""
-    project.append("stages/train/schedule.py", "# So that train runs.\n")
-    project.run("dvc", "repro", "train", **hook("end", "params.yaml", "seed: 0", "seed: 5"))
+    """A project in which code was edited between train's last look and DVC's: the record has the new code."""
+    project.append("stages/train/schedule.py", "# first\n")
+    edit = hook("end", "stages/train/schedule.py", "# first", "# second")
+    project.run("dvc", "repro", "train", check=True, **edit)
     project.repro()
     assert project.repro() == [], "DVC sees nothing"
     return project
@@ -48,13 +49,19 @@ def test_edit_that_dvc_alone_saw_is_named_with_the_stage_to_run_again(
     done = misrecorded.run("python", "-m", *f"tools.{command}".split(), check=False)
     assert done.returncode == 1
     assert (
-        "the run of train is not the one that dvc.lock records: it used another params.yaml: recipes.demo.seed; "
+        "dvc.lock: does not record the run of train that was made: it used another stages/train; "
         "run `dvc repro --force --single-item train`\n"
     ) in done.stdout
     assert not (tmp_path / "remote").exists()
     misrecorded.run("dvc", "repro", "--force", "--single-item", "train")
     misrecorded.run("dvc", "repro")
     misrecorded.run("python", "-m", *f"tools.{command}".split())
+
+
+def test_parameter_that_dvc_alone_saw_ends_evaluate(project: Project) -> None:
+    project.append("stages/train/schedule.py", "# edited\n")
+    done = project.run("dvc", "repro", check=False, **hook("end", "params.yaml", "batch_size: 32", "batch_size: 16"))
+    assert "evaluate: the checkpoints were trained with another batch_size than params.yaml has" in done.stdout
 
 
 def poison(project: Project, key: str, value: object) -> str:
@@ -77,7 +84,7 @@ def test_wrong_record_that_dvc_takes_from_the_run_cache_ends_evaluate(project: P
     assert done.returncode != 0
     assert (
         "evaluate: the checkpoints were trained with another seed than params.yaml has: "
-        "DVC took them from a wrong record; "
+        "DVC's record of their run is wrong; "
     ) in done.stdout
     assert "Traceback" not in done.stdout
 

@@ -12,6 +12,7 @@ from dvc_objects.fs.local import localfs
 
 from mnist.paths import CHECKPOINTS, TRAIN_CSV
 from pipeline.files import sha256_of
+from tools.store.notes import contradiction
 from tools.store.objects import NUM_THREADS, Finding, Problem, compare, md5_of_file, reason
 from tools.store.outputs import recorded_sha256
 from tools.store.project import Project
@@ -124,6 +125,9 @@ class Fetcher:
     def _run(self, entry: Entry, content: bytes) -> list[Finding]:
         """Bring the outputs of an entry, and the entry; without all of them it is of no use, and no error."""
         wrong = self.outputs(entry.outs).values()
+        if not wrong and (difference := contradiction(entry, self._cache.read_note)):
+            title = self._remote.entry_title(entry.name)
+            return [self._refuse(title, difference, self._entry_path(entry.name, content))]
         path = self._project.runs / entry.name
         if not wrong and not path.is_file():
             odb = self._project.repo.cache.legacy

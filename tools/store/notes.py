@@ -4,57 +4,51 @@ They differ after an edit in the moment between a stage's last look and DVC's, a
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.params import flatten
-from pipeline.stage import NOTES, note_path
-from tools.store.objects import md5_of_file
+from pipeline.stage import NOTES
+from tools.store.objects import Finding, Problem, md5_of_file
+from tools.store.run_cache import Entry, entry_of
 
 MOST_NAMED = 3
+# Returns the content of a note, by path and md5; None if it is not there.
+Read = Callable[[str, str], bytes | None]
 
 
-def contradiction(recorded: dict[str, Any], note: bytes) -> str | None:
-    """What a stage used differently from what is recorded, in the form of dvc.lock, as its inputs; None if nothing."""
-    try:
-        noted = _flat(json.loads(note))
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
-        return "its note of what it used cannot be read"
-    expected = _flat(recorded | {"deps": {dep["path"]: dep["md5"] for dep in recorded["deps"]}})
-    different = sorted(name for name in noted.keys() | expected.keys() if noted.get(name) != expected.get(name))
-    if not different:
-        return None
-    more = f" and {len(different) - MOST_NAMED} more" if len(different) > MOST_NAMED else ""
-    return f"it used another {', '.join(different[:MOST_NAMED])}{more}"
-
-
-def contradictions(stages: dict[str, Any], read: Callable[[str, str], bytes | None]) -> Iterator[tuple[str, str]]:
-    """The stages of dvc.lock whose notes say something else, each with what it is and what to do.
-
-    `read` returns the content that belongs to a path and md5, or None if it is not there.
-    """
+def contradictions(stages: Mapping[str, Any], read: Read) -> Iterator[Finding]:
+    """What is wrong with the stages of dvc.lock."""
     for name, stage in stages.items():
-        path = note_path(name).as_posix()
-        content = next((read(path, out["md5"]) for out in stage["outs"] if out["path"] == path), None)
-        if content is not None and (difference := contradiction(stage, content)):
-            yield (
-                path,
-                f"the run of {name} is not the one that dvc.lock records: {difference}; run "
-                f"`dvc repro --force --single-item {name}`",
+        if difference := contradiction(entry_of(stage), read):
+            again = f"run `dvc repro --force --single-item {name}`"
+            yield Finding(
+                Problem.CORRUPTED, "dvc.lock", f"does not record the run of {name} that was made: {difference}; {again}"
             )
 
 
-def is_note(path: str) -> bool:
-    """Whether an output is a stage's note."""
-    return Path(path).parent == NOTES
+def contradiction(entry: Entry, read: Read) -> str | None:
+    """What the run of an entry used that is not what the entry says; None if nothing, or if there is no note of it."""
+    notes = [(path, md5) for path, md5 in entry.outs.items() if Path(path).parent == NOTES]
+    content = read(*notes[0]) if notes else None
+    if content is None:
+        return None
+    try:
+        noted = _by_name(**json.loads(content))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return f"{notes[0][0]} cannot be read"
+    recorded = _by_name(entry.deps, entry.params)
+    different = sorted(name for name in noted.keys() | recorded.keys() if noted.get(name) != recorded.get(name))
+    more = f" and {len(different) - MOST_NAMED} more" if len(different) > MOST_NAMED else ""
+    return f"it used another {', '.join(different[:MOST_NAMED])}{more}" if different else None
 
 
 def read_workspace(path: str, md5: str) -> bytes | None:
-    """A file of the workspace, if it is the recorded one."""
+    """A note in the workspace, if it is the recorded one."""
     return Path(path).read_bytes() if md5_of_file(Path(path)) == md5 else None
 
 
-def _flat(inputs: dict[str, Any]) -> dict[str, Any]:
-    params = inputs["params"].items()
-    return inputs["deps"] | {f"{file}: {key}": value for file, keys in params for key, value in flatten(keys).items()}
+def _by_name(deps: Mapping[str, str], params: Mapping[str, Any]) -> dict[str, Any]:
+    values = {f"{file}: {key}": value for file, keys in params.items() for key, value in flatten(keys).items()}
+    return {**deps, **values}

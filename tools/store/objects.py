@@ -57,6 +57,10 @@ class Store:
         """The content of an object."""
         return bytes(self.odb.fs.cat_file(self.path(oid)))
 
+    def read_note(self, name: str, oid: str) -> bytes | None:
+        """The content of a small object, if it is there and right."""
+        return self.read(oid) if self.check(name, oid) is None else None
+
     def is_irregular(self, oid: str) -> bool:
         """Whether something that nobody should open is in the place of an object: a folder, FIFO, device, broken link.
 

@@ -10,6 +10,7 @@ from threading import Lock
 
 from dvc_objects.fs.local import localfs
 
+from tools.store.notes import contradiction
 from tools.store.objects import NUM_THREADS, Finding, Problem, reason
 from tools.store.project import Project
 from tools.store.remote import Remote
@@ -44,14 +45,9 @@ class Sender:
         It contradicts what the remote has by now: `outputs` found nothing wrong.
         """
         with ThreadPoolExecutor(NUM_THREADS) as executor:
-            contents = list(executor.map(self._remote.look_at, self._remote.entries))
-        findings = []
-        for name, content in zip(self._remote.entries, contents, strict=True):
-            title = self._remote.entry_title(name)
-            judged = judge(title, name, content, runs) if isinstance(content, bytes) else content
-            if isinstance(judged, Finding):
-                findings.append(self._clear(name, judged))
-        return findings
+            judged = list(executor.map(lambda name: self._judge(name, runs), self._remote.entries))
+        findings = zip(self._remote.entries, judged, strict=True)
+        return [self._clear(name, finding) for name, finding in findings if isinstance(finding, Finding)]
 
     def runs(self, runs: Runs) -> tuple[int, list[Finding]]:
         """Send the run-cache entries of this commit whose outputs are there; return how many, and what is wrong."""
@@ -61,11 +57,19 @@ class Sender:
                 entry = parse_entry(path.relative_to(self._project.runs).as_posix(), read_entry(path) or b"")
             except ValueError:
                 continue  # No entry, or an altered one: of no use to anybody.
-            if runs.fit(entry) and not runs.contradiction(entry) and self._is_whole(entry):
+            is_right = runs.fit(entry) and not runs.contradiction(entry) and self._is_whole(entry)
+            if is_right and not contradiction(entry, self._cache.read_note):
                 wrong = self.outputs(entry.outs) or self._entry(entry, path)
                 num_entries += not wrong
                 findings += wrong
         return num_entries, findings
+
+    def _judge(self, name: str, runs: Runs) -> Entry | Finding | None:
+        title, content = self._remote.entry_title(name), self._remote.look_at(name)
+        judged = judge(title, name, content, runs) if isinstance(content, bytes) else content
+        if isinstance(judged, Entry) and (difference := contradiction(judged, self._remote.store.read_note)):
+            return Finding(Problem.CORRUPTED, title, difference)
+        return judged
 
     def _object(self, name: str, oid: str) -> Finding | None:
         """Send an object, unless the remote has it; return what is wrong there afterwards."""
