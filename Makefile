@@ -57,6 +57,10 @@ lint: .venv/.installed-dev  ## ruff and mypy
 test: lint .venv/.installed-export  ## lint, then all tests
 	pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
+.PHONY: doctor
+doctor: install  ## say what is broken here, and what to do
+	@python -m tools.doctor
+
 .PHONY: verify
 verify: install  ## run this commit again in an empty clone and compare all bytes
 	@python -m tools.verify

@@ -37,7 +37,7 @@ class History:
         else:
             os.utime(self._folder / INPUTS)  # Used now; see remove_old.
             self.origin = "the inputs are those of an earlier run"
-        self.records, self.dropped = _read(self._folder)
+        self.records, self.dropped = read_epochs(self._folder)
 
     def resumable(self, num_epochs: int) -> int:
         """The last epoch, of `num_epochs` at most, behind which training can go on; 0 if there is none."""
@@ -81,7 +81,7 @@ class History:
                 shutil.rmtree(folder)
 
 
-def _read(folder: Path) -> tuple[list[EpochRecord], list[int]]:
+def read_epochs(folder: Path) -> tuple[list[EpochRecord], list[int]]:
     """The epochs that are whole, from the first on without a gap, and the numbers of those behind the gap."""
     path = folder / MANIFEST
     lines = path.read_bytes().splitlines() if path.exists() else []
