@@ -23,8 +23,8 @@ restore: install $(REMOTES)  ## take what the DVC remote has, if one is set and 
 
 .PHONY: repro
 repro: restore  ## restore, run what is left to run, and print a summary
-	@dvc repro
-	@python -m tools.summary
+	@dvc repro || { status=$$?; echo 'repro: if that does not say why: `make doctor`' >&2; exit $$status; }
+	@python -m tools.summary --check-cache
 
 .PHONY: demo
 demo: data/model.safetensors install  ## draw a digit in the browser and see what the network makes of it
