@@ -14,8 +14,14 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# DVC keeps what it believes of files in one folder for all users of a machine, and lets all of them write there.
 .PHONY: install
-install: .venv/.installed  ## create .venv with the locked requirements
+install: .venv/.installed  ## create .venv with the locked requirements; keep DVC's state from other users
+	@grep -qs '^ *site_cache_dir *=' .dvc/config.local || [ -n "$$(dvc config core.site_cache_dir 2>/dev/null)" ] || \
+	for folder in "$${XDG_CACHE_HOME:-$${HOME:-/dev/null}/.cache}/dvc-site" '$(CURDIR)/.dvc/tmp/dvc-site'; do \
+		mkdir -p "$$folder" 2>/dev/null && chmod 700 "$$folder" 2>/dev/null && \
+			dvc config --quiet --local core.site_cache_dir "$$folder" && break; \
+	done || echo "install: DVC's state stays where others may write" >&2
 
 .PHONY: restore
 restore: install $(REMOTES)  ## take what the DVC remote has, if one is set and answers
@@ -23,8 +29,8 @@ restore: install $(REMOTES)  ## take what the DVC remote has, if one is set and 
 
 .PHONY: repro
 repro: restore  ## restore, run what is left to run, and print a summary
-	@dvc repro
-	@python -m tools.summary
+	@dvc repro || { status=$$?; echo 'repro: if that does not say why: `make doctor`' >&2; exit $$status; }
+	@python -m tools.summary --check
 
 .PHONY: demo
 demo: data/model.safetensors install  ## draw a digit in the browser and see what the network makes of it
@@ -56,6 +62,10 @@ lint: .venv/.installed-dev  ## ruff and mypy
 .PHONY: test
 test: lint .venv/.installed-export  ## lint, then all tests
 	pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+
+.PHONY: doctor
+doctor: install  ## say what is broken here, and what to do
+	@python -m tools.doctor
 
 .PHONY: verify
 verify: install  ## run this commit again in an empty clone and compare all bytes

@@ -54,14 +54,14 @@ def main() -> None:
     arguments = parse_arguments()
     with command("compare", UNDECIDED_STATUS):
         old, new = read_results(arguments.old), read_results(arguments.new)
-    accuracy = compare_accuracy(old, new)
-    rows = compare_metrics(old.metrics, new.metrics, accuracy.verdict)
-    if arguments.json:
-        table = [asdict(row) | {"change": row.change} for row in rows]
-        names = {"old": old.name, "new": new.name, "old_recipe": old.recipe, "new_recipe": new.recipe}
-        print(json.dumps(names | {"metrics": table, "test_accuracy": asdict(accuracy)}, indent=2))
-    else:
-        print(format_table(old, new, rows, accuracy, arguments.markdown))
+        accuracy = compare_accuracy(old, new)
+        rows = compare_metrics(old.metrics, new.metrics, accuracy.verdict)
+        if arguments.json:
+            table = [asdict(row) | {"change": row.change} for row in rows]
+            names = {"old": old.name, "new": new.name, "old_recipe": old.recipe, "new_recipe": new.recipe}
+            print(json.dumps(names | {"metrics": table, "test_accuracy": asdict(accuracy)}, indent=2))
+        else:
+            print(format_table(old, new, rows, accuracy, arguments.markdown))
     if arguments.fail_on == "worse":
         sys.exit({"worse": WORSE_STATUS, "undecided": UNDECIDED_STATUS}.get(accuracy.verdict, 0))
 

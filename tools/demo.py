@@ -17,7 +17,7 @@ def main() -> None:
 
     with command("demo"):
         server = listen(Classifier(), port)
-    print(f"draw at {server.address}/  (Ctrl-C ends it)", flush=True)
+        print(f"draw at {server.address}/  (Ctrl-C ends it)", flush=True)
     server.serve_forever()
 
 

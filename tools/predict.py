@@ -24,22 +24,22 @@ def main() -> None:
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="an image file")
     parser.add_argument("--json", action="store_true", help="print all ten probabilities of each image, as JSON")
     arguments = parser.parse_args()
-    digits, errors = read_digits(arguments.images)
-    for name, reason in errors.items():
-        print(f"predict: {printable(name)} {reason}", file=sys.stderr)
     with command("predict"):
+        digits, errors = read_digits(arguments.images)
+        for name, reason in errors.items():
+            print(f"predict: {printable(name)} {reason}", file=sys.stderr)
         probabilities = classify(digits) if digits else {}
-    if arguments.json:
-        rows = [
-            describe(name, probabilities[name]) if name in digits else {"file": name, "error": errors[name]}
-            for name in arguments.images
-        ]
-        print(json.dumps(rows, indent=2))
-    else:
-        width = max(len(printable(name)) for name in arguments.images)
-        for name in arguments.images:
-            if name in digits:
-                print(f"{printable(name):<{width}}  {summarize(probabilities[name])}")
+        if arguments.json:
+            rows = [
+                describe(name, probabilities[name]) if name in digits else {"file": name, "error": errors[name]}
+                for name in arguments.images
+            ]
+            print(json.dumps(rows, indent=2))
+        else:
+            width = max(len(printable(name)) for name in arguments.images)
+            for name in arguments.images:
+                if name in digits:
+                    print(f"{printable(name):<{width}}  {summarize(probabilities[name])}")
     sys.exit(1 if errors else 0)
 
 

@@ -1,4 +1,7 @@
-"""Prints what the last run gave, in a few lines: `python -m tools.summary`; as a Markdown table with `--markdown`."""
+"""Prints what the last run gave, in a few lines: `python -m tools.summary`; as a Markdown table with `--markdown`.
+
+`--check` prints nothing of a run that is not rightly recorded, or of which the cache does not have all.
+"""
 
 import argparse
 import json
@@ -6,15 +9,32 @@ import json
 from mnist.paths import EVALUATE_JSON
 from pipeline.errors import UserError
 from tools.command import command
+from tools.store.cache import find_lacking, name_some
 from tools.store.lock import read_lock
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.summary", description="Print what the last run gave.")
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table of all metrics")
+    parser.add_argument("--check", action="store_true", help="fail if dvc.lock is wrong, or the cache lacks a part")
     arguments = parser.parse_args()
     with command("summary"):
+        if arguments.check:
+            check_record()
         print("\n".join(read_lines(arguments.markdown)))
+
+
+def check_record() -> None:
+    """Raise UserError if dvc.lock is wrong, or not all of it is in the cache, though `dvc repro` ended well."""
+    from tools.store.notes import contradictions, read_workspace  # Loads parts of DVC, which --help does not need.
+
+    for finding in contradictions(read_lock(), read_workspace):
+        raise UserError(f"{finding.name} {finding.detail}")
+    if lacking := find_lacking():
+        raise UserError(
+            f"the cache lacks {name_some(lacking)}, as when the disk is full while DVC saves results: make room, then "
+            "`python -m tools.doctor --repair`"
+        )
 
 
 def read_lines(markdown: bool) -> list[str]:

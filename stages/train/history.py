@@ -45,9 +45,9 @@ class History:
         if _has(path, sha256_of(content)):
             os.utime(path)  # Used now; see remove_old.
             self.origin = "the inputs are those of an earlier run"
-            self.records, self.dropped = _read(self._folder)
+            self.records, self.dropped = read_epochs(self._folder)
         else:
-            others = [folder / INPUTS for folder in _trainings(root)]
+            others = [folder / INPUTS for folder in list_trainings(root)]
             self.origin = f"{path} is damaged" if path.exists() else explain_start(inputs, others)
             self.records, self.dropped = [], _list_epochs(self._folder)
             _write(path, content)
@@ -88,7 +88,7 @@ class History:
 
         What else lies there is neither counted nor touched, and nothing where data/.resume is a link to elsewhere.
         """
-        folders = [] if self._root.is_symlink() else sorted(_trainings(self._root), key=_last_use)
+        folders = [] if self._root.is_symlink() else sorted(list_trainings(self._root), key=_last_use)
         excess = sum(map(_size, folders)) - largest_bytes
         for folder in folders:
             if excess > 0 and folder != self._folder:
@@ -96,13 +96,13 @@ class History:
                 shutil.rmtree(folder)
 
 
-def _trainings(root: Path) -> list[Path]:
+def list_trainings(root: Path) -> list[Path]:
     """The folders that were made for trainings, which are known by name and inputs; no links."""
     folders = [path for path in sorted(root.glob("*")) if FOLDER.fullmatch(path.name) and not path.is_symlink()]
     return [path for path in folders if (path / INPUTS).exists() and not (path / INPUTS).is_symlink()]
 
 
-def _read(folder: Path) -> tuple[list[EpochRecord], list[int]]:
+def read_epochs(folder: Path) -> tuple[list[EpochRecord], list[int]]:
     """The epochs that are whole, from the first on without a gap, and the numbers of those behind the gap."""
     try:
         lines = read_regular(folder / MANIFEST, LARGEST_MANIFEST_BYTES).splitlines()

@@ -16,6 +16,7 @@ import pytest
 
 from tests import ROOT
 from tests.project import STAGES, Project, stages_run
+from tests.tools.test_doctor import rot
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make two users")
 RESULTS = ("data/checkpoints", "data/model.safetensors", "data/optimizer.safetensors", "data/predictions.csv")
@@ -113,6 +114,7 @@ def people(trained_template: Project, ground: Path, group: tuple[str, list[str]]
             (person.project.folder / path).unlink()
         subprocess.run(["chown", "--recursive", f"{member}:{member}", str(ground / member)], check=True)
         person.run("sh", "-euc", each.replace("/srv/mnist-cache", str(cache)))
+        person.run("make", "-o", ".venv/.installed", "install")
         found.append(person)
     return found
 
@@ -131,6 +133,13 @@ def test_members_use_each_others_results_and_cannot_write_into_them(
     for command in ("echo x >> data/model.safetensors", "chmod u+w data/model.safetensors"):
         assert ben.run("sh", "-c", command, check=False).returncode != 0
     assert model.read_bytes() == content
+
+    rot((ben.project.folder / "data/predictions.csv").resolve())  # An object that ann made.
+    doctor = ben.run("python", "-m", "tools.doctor", "--repair", check=False).stdout
+    assert "repaired: data/predictions.csv (" in doctor
+    assert "state     ok" in doctor
+    assert stages_run(ben.run("dvc", "repro").stdout) == ["evaluate"]
+    assert ann.project.results() == ben.project.results() == trained_template.results()
 
     for person in (ben, ann):
         person.project.set_param("recipes.demo.batch_size", 16)

@@ -11,7 +11,7 @@ TOOLS = sorted(path.stem for path in (ROOT / "tools").glob("*.py") if "__main__"
 
 
 def test_commands_are_found() -> None:
-    assert {"compare", "demo", "predict", "resume", "share", "summary", "verify"} <= set(TOOLS)
+    assert {"compare", "demo", "doctor", "predict", "resume", "share", "summary", "verify"} <= set(TOOLS)
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -22,4 +22,4 @@ def test_help_is_printed_without_torch(tool: str) -> None:
     assert done.stdout.startswith(f"usage: python -m tools.{tool} ")
     assert "argparse" in imported
     assert "torch" not in imported
-    assert "dvc" not in imported or tool in ("compare", "share")  # Which work on DVC's own objects.
+    assert "dvc" not in imported or tool in ("compare", "doctor", "share")  # Which work on DVC's own objects.

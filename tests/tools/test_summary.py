@@ -42,8 +42,8 @@ def test_summary_is_printed_from_the_files_of_the_run(
     monkeypatch.setattr("sys.argv", ["tools.summary"])
     Path("metrics").mkdir()
     Path("metrics/evaluate.json").write_text(json.dumps(METRICS), encoding="utf-8")
-    lock = {"stages": {"train": {"params": {"params.yaml": {"recipe": "fast"}}}}}
-    Path("dvc.lock").write_text(json.dumps(lock), encoding="utf-8")  # JSON is YAML.
+    lock = {"stages": {"train": {"params": {"params.yaml": {"recipe": "fast"}}, "outs": []}}}
+    Path("dvc.lock").write_text(f"{json.dumps(lock)}\n", encoding="utf-8")  # JSON is YAML.
     main()
     shown = capsys.readouterr().out
     assert shown.strip("\n").splitlines() == summary_lines("fast", METRICS)

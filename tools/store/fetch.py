@@ -17,7 +17,7 @@ from tools.store.objects import NUM_THREADS, Finding, Problem, compare, md5_of_f
 from tools.store.outputs import recorded_sha256
 from tools.store.project import Project
 from tools.store.remote import Remote
-from tools.store.run_cache import Entry, Runs, judge, parse_entry, read_entry
+from tools.store.run_cache import Entry, Runs, judge, parse_entry, read_entry, remove_if_empty
 
 
 class Fetcher:
@@ -157,4 +157,6 @@ class Fetcher:
             shutil.rmtree(aside)
         aside.unlink(missing_ok=True)
         shutil.move(path, aside)
+        if path.is_relative_to(self._project.runs):
+            remove_if_empty(path.parent)
         return aside

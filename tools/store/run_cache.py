@@ -5,6 +5,7 @@ restores what the entry says, without comparing the two.
 """
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,12 @@ def read_entry(path: Path) -> bytes | None:
         return b"" if os.path.lexists(path) else None
     with path.open("rb") as file:
         return file.read(LARGEST_BYTES + 1)
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Remove the folder of a key when its last entry is gone: DVC trips over an empty one."""
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def judge(title: str, name: str, content: bytes, runs: Runs) -> Entry | Finding | None:

@@ -1,0 +1,1 @@
+"""What `make doctor` looks at: a module for each thing that can be broken, with a function that finds its faults."""
