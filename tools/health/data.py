@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
+from mnist.checksums import CHECKSUMS, read_checksums
 from mnist.paths import RAW_DATA
 from pipeline.links import refuse_foreign
 from tools.health.fault import Fault
@@ -12,8 +13,6 @@ from tools.health.lock import recorded
 from tools.store.cache import declared_outputs, name_some
 from tools.store.lock import LOCK, locked_outputs
 from tools.store.objects import Store, md5_of_file
-
-CHECKSUMS = Path("data/checksums.txt")
 
 
 def find_foreign() -> Iterator[Fault]:
@@ -38,8 +37,8 @@ def find_changed() -> Iterator[Fault]:
 
 def find_not_genuine() -> Iterator[Fault]:
     """Whether the files of the data set are those that were published, as far as git has their md5s."""
-    for line in CHECKSUMS.read_text(encoding="utf-8").splitlines():
-        md5, name = line.split()
+    published = RAW_DATA.parent / CHECKSUMS
+    for name, md5 in read_checksums(published).items():
         path = RAW_DATA / name
         if path.is_file() and md5_of_file(path) != md5:
-            yield Fault(f"{path} is not the file of {CHECKSUMS}: `dvc repro --force download` brings it anew")
+            yield Fault(f"{path} is not the file of {published}: `dvc repro --force download` brings it anew")
