@@ -272,7 +272,9 @@ def test_file_that_cannot_be_written_is_said_without_a_traceback(project: Projec
 
 
 @pytest.mark.skipif(shutil.which("taskset") is None, reason="needs taskset: install util-linux")
-def test_cores_thread_limits_home_and_folder_do_not_change_the_bytes(project: Project, tmp_path: Path) -> None:
+def test_cores_thread_limits_home_umask_locale_and_folder_do_not_change_the_bytes(
+    project: Project, tmp_path: Path
+) -> None:
     project.set_param("recipes.demo.threads", 4)
     results = []
     all_cores = list(map(str, sorted(os.sched_getaffinity(0))))
@@ -281,14 +283,17 @@ def test_cores_thread_limits_home_and_folder_do_not_change_the_bytes(project: Pr
         "OMP_THREAD_LIMIT": "1",
         "OMP_DYNAMIC": "true",
         "OMP_MAX_ACTIVE_LEVELS": "0",
+        "LC_ALL": "C",
     }
     variables: dict[str, str]
     for number, (cores, variables) in enumerate([(all_cores[0], {}), (",".join(all_cores), batch_system)]):
         other = project.copy(tmp_path / f"folder{number}").fresh()
         forget_training(other)
-        home = tmp_path / f"home{number}"
-        home.mkdir()
-        other.run("taskset", "--cpu-list", cores, "dvc", "repro", check=True, HOME=str(home), **variables)
+        home, umask = tmp_path / f"home{number}", "077" if number else "022"
+        if not number:
+            home.mkdir()
+        command = f"umask {umask} && exec taskset --cpu-list {cores} dvc repro"
+        other.run("sh", "-c", command, check=True, HOME=str(home), **variables)
         results.append(other.results())
     assert results[0] != project.results()
     assert results[0] == results[1]
