@@ -38,6 +38,10 @@ data/model.safetensors:
 export: .venv/.installed-export  ## write data/model.onnx, the network for programs without torch
 	@python -m tools.export
 
+.PHONY: sweep
+sweep: restore .venv/.installed-sweep  ## train two recipes with 5 seeds each; TRIALS="--recipe NAME --seeds N": others
+	@python -m tools.sweep run $(or $(TRIALS),--recipe demo --recipe fast --seeds 5)
+
 .PHONY: unchanged
 unchanged: restore  ## fail if this commit's dvc.lock and metrics are not what its pipeline gives
 	dvc repro
@@ -54,7 +58,7 @@ lint: .venv/.installed-dev  ## ruff and mypy
 	mypy
 
 .PHONY: test
-test: lint .venv/.installed-export  ## lint, then all tests
+test: lint .venv/.installed-export .venv/.installed-sweep  ## lint, then all tests
 	pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .PHONY: verify
@@ -78,6 +82,7 @@ lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from p
 	$(COMPILE) $(PIPELINE) --output-file requirements/pipeline.txt
 	$(COMPILE) --group remotes --constraint requirements/pipeline.txt --output-file requirements/remotes.txt
 	$(COMPILE) --group export --constraint requirements/pipeline.txt --output-file requirements/export.txt
+	$(COMPILE) --group sweep --constraint requirements/pipeline.txt --output-file requirements/sweep.txt
 	$(COMPILE) $(PIPELINE) --group dev --constraint requirements/pipeline.txt --constraint requirements/remotes.txt \
 		--output-file requirements/dev.txt
 
@@ -88,7 +93,7 @@ lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from p
 	$(PIP) -r $<
 	touch $@
 
-.venv/.installed-export .venv/.installed-remotes: .venv/.installed-%: requirements/%.txt .venv/.installed
+.venv/.installed-export .venv/.installed-remotes .venv/.installed-sweep: .venv/.installed-%: requirements/%.txt .venv/.installed
 	$(PIP) -r $<
 	touch $@
 

@@ -10,7 +10,7 @@ NUM_DIGITS = 12
 
 @dataclass(frozen=True)
 class Trial:
-    """One training of a recipe; `settings` are sorted, written as for `dvc exp run -S`, and name neither recipe nor seed."""
+    """One training of a recipe; `settings` are sorted, in the words of `dvc exp run -S`, without recipe and seed."""
 
     commit: str
     recipe: str

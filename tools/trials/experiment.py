@@ -1,0 +1,72 @@
+"""A finished trial as git keeps it: DVC's ref of an experiment, and a commit whose message says what made it."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tools.store.lock import LOCK, locked_outputs, parse_lock
+from tools.trials.git import git
+from tools.trials.trial import PREFIX, Trial
+
+REFS = "refs/exps"
+END_OF_RECORD = "\x1e"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """`revision` is a commit on top of the trial's, with all that its run gave; `seconds` is that of its training."""
+
+    trial: Trial
+    revision: str
+    machine: str
+    seconds: float | None
+
+
+def ref_of(trial: Trial) -> str:
+    """Where DVC looks for the trial's experiment."""
+    return f"{REFS}/{trial.commit[:2]}/{trial.commit[2:]}/{trial.name}"
+
+
+def commit_experiment(trial: Trial, tree: str, machine: str, seconds: float | None, folder: Path) -> Experiment:
+    """Make the commit, in a clone; no ref names it yet."""
+    origin = json.dumps({"trial": asdict(trial), "machine": machine, "seconds": seconds}, sort_keys=True)
+    message = ["-m", f"dvc: commit experiment {trial.name}", "-m", origin]
+    revision = git("commit-tree", tree, "-p", trial.commit, *message, folder=folder)
+    return Experiment(trial, revision, machine, seconds)
+
+
+def read_experiments(commit: str, folder: Path = Path()) -> list[Experiment]:
+    """Every trial of a commit of which a repository has an experiment."""
+    pattern = f"{REFS}/{commit[:2]}/{commit[2:]}/{PREFIX}*"
+    listed = git("for-each-ref", f"--format=%(objectname)%(contents:body){END_OF_RECORD}", pattern, folder=folder)
+    records = [record.strip() for record in listed.split(END_OF_RECORD)]
+    found = [_parse(record[: len(commit)], record[len(commit) :]) for record in records if record]
+    return [experiment for experiment in found if experiment]
+
+
+def read_outputs(revision: str, folder: Path = Path()) -> dict[str, str]:
+    """The md5 of every output that a revision's dvc.lock records, by path."""
+    return locked_outputs(parse_lock(git("show", f"{revision}:{LOCK}", folder=folder)))
+
+
+def cached_outputs(revision: str, folder: Path = Path()) -> dict[str, str]:
+    """Those of them that are in DVC's cache, not in git."""
+    in_git = set(git("ls-tree", "-r", "--name-only", revision, folder=folder).splitlines())
+    return {path: oid for path, oid in read_outputs(revision, folder).items() if path not in in_git}
+
+
+def first_difference(one: str, other: str, folder: Path) -> str | None:
+    """The first output that two revisions do not share, in the order of the stages; None if their trees are equal."""
+    changed = git("diff", "--name-only", one, other, folder=folder).splitlines()
+    outputs = read_outputs(other, folder)
+    differing = [path for path, md5 in read_outputs(one, folder).items() if outputs.get(path) != md5]
+    return next(iter([*differing, *changed]), None)
+
+
+def _parse(revision: str, body: str) -> Experiment | None:
+    try:
+        origin = json.loads(body)
+        trial = Trial(**origin["trial"] | {"settings": tuple(origin["trial"]["settings"])})
+        return Experiment(trial, revision, origin["machine"], origin["seconds"])
+    except (ValueError, LookupError, TypeError):  # An experiment that somebody else gave such a name.
+        return None
