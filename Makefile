@@ -42,6 +42,11 @@ export: .venv/.installed-export  ## write data/model.onnx, the network for progr
 sweep: restore .venv/.installed-sweep  ## train two recipes with 5 seeds each; TRIALS="--recipe NAME --seeds N": others
 	@python -m tools.sweep run $(or $(TRIALS),--recipe demo --recipe fast --seeds 5)
 
+.PHONY: worker
+worker: restore .venv/.installed-sweep  ## run trials for a sweep on another machine: SCHEDULER=tls://HOST:PORT; WORKERS=N
+	@python -m tools.sweep worker $(if $(WORKERS),--workers $(WORKERS)) \
+		$(or $(SCHEDULER),$(error name it: make worker SCHEDULER=tls://HOST:PORT))
+
 .PHONY: unchanged
 unchanged: restore  ## fail if this commit's dvc.lock and metrics are not what its pipeline gives
 	dvc repro

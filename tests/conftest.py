@@ -23,7 +23,7 @@ from tests.project import STAGES, Once, Project, create_project
 from tests.remotes import SERVERS, Server
 from tests.tiny import write_tiny_dataset
 
-LONGEST = ("test_sweep.py", "test_group_cache.py", "test_crash.py", "test_verify.py")
+LONGEST = ("test_sweep.py", "test_hosts.py", "test_joined.py", "test_group_cache.py", "test_crash.py", "test_verify.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

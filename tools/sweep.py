@@ -5,12 +5,17 @@ is at. The exit status is 1 if a trial failed.
 """
 
 import argparse
+import asyncio
 import os
 import signal
 import sys
 from pathlib import Path
 
 from tools.command import command
+from tools.trials.state import FAILED, SWEEP, is_driven, only_driver, read_state
+
+CLONES = SWEEP / "clones"
+USUAL_THREADS = 2  # Of a recipe; a worker does not know which ones it will get.
 
 if __name__ == "__mp_main__":  # A worker: Ctrl-C is for the driver, which then ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -19,51 +24,95 @@ if __name__ == "__mp_main__":  # A worker: Ctrl-C is for the driver, which then 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.sweep", description="Train many seeds of several recipes.")
     commands = parser.add_subparsers(dest="command", required=True)
-    run_parser = commands.add_parser("run", help="run the trials that are not there yet")
+    machine = argparse.ArgumentParser(add_help=False)
+    workers_help = "trials at a time; without it, cores divided by the threads of a recipe"
+    machine.add_argument("--workers", metavar="N", type=_positive, help=workers_help)
+    folder_help = f"where the workers' clones are kept; without it, {CLONES}"
+    machine.add_argument("--folder", metavar="DIR", type=Path, default=CLONES, help=folder_help)
+    git_help = "the git remote through which machines exchange results; without it, origin"
+    machine.add_argument("--git-remote", metavar="NAME", default="origin", help=git_help)
+    run_parser = commands.add_parser("run", help="run the trials that are not there yet", parents=[machine])
     run_parser.add_argument("--recipe", metavar="NAME", action="append", required=True, help="may be repeated")
     run_parser.add_argument("--seeds", metavar="N", type=_positive, required=True, help="the seeds are 0 to N - 1")
     setting_help = "recipes.NAME.KEY=VALUE or data.KEY=VALUE, for several values VALUE,VALUE; may be repeated"
     run_parser.add_argument("-S", "--set-param", metavar="KEY=VALUE", action="append", default=[], help=setting_help)
-    workers_help = "trials at a time; without it, cores divided by the threads of a recipe"
-    run_parser.add_argument("--workers", metavar="N", type=_positive, help=workers_help)
-    folder_help = "where the workers' clones are kept; without it, .dvc/tmp/sweep/clones"
-    run_parser.add_argument("--folder", metavar="DIR", type=Path, help=folder_help)
+    scheduler_help = "tls://HOST:PORT: have them run by the workers that joined it"
+    run_parser.add_argument("--scheduler", metavar="ADDRESS", help=scheduler_help)
     commands.add_parser("status", help="what the trials of the last sweep are at")
+    worker_parser = commands.add_parser("worker", help="run trials for a scheduler", parents=[machine])
+    worker_parser.add_argument("scheduler", metavar="ADDRESS", help="tls://HOST:PORT")
+    scheduler_parser = commands.add_parser("scheduler", help="share out trials among the workers that join")
+    scheduler_parser.add_argument("scheduler", metavar="ADDRESS", help="tls://HOST:PORT, of this machine")
     arguments = parser.parse_args()
+    # Of this environment, also where it is not activated.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    action = {"run": run, "status": show_status, "worker": work, "scheduler": schedule}[arguments.command]
     with command("sweep"):
-        sys.exit(run(arguments) if arguments.command == "run" else show_status())
+        sys.exit(action(arguments))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the trials; return the exit status."""
     from tools.trials.git import git
     from tools.trials.plan import make_plan
-    from tools.trials.state import SWEEP, only_driver
 
+    if arguments.scheduler:
+        from tools.trials.address import security_for
+
+        security_for(arguments.scheduler)
     plan = make_plan(git("rev-parse", "HEAD"), arguments.recipe, arguments.seeds, arguments.set_param)
     if git("status", "--porcelain"):
         print("sweep: what is not committed here is no part of it")
-    num_workers = arguments.workers or max(1, len(os.sched_getaffinity(0)) // plan.threads)
     from tools.trials.drive import drive  # When a mistake can no longer be refused: it loads for a second.
+    from tools.trials.place import Place
 
-    # Of this environment, also where it is not activated.
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    num_workers = arguments.workers or _num_workers(plan.threads)
+    git_remote = arguments.git_remote if arguments.scheduler else None
+    place = Place(Path.cwd(), arguments.folder.resolve(), num_workers, git_remote)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # Workers are ended.
     with only_driver():
-        num_failed = drive(plan, arguments.folder or SWEEP / "clones", num_workers)
+        num_failed = drive(plan, place, arguments.scheduler)
     print(f"sweep: {len(plan.trials) - num_failed} trials are done, {num_failed} failed")
     return 1 if num_failed else 0
 
 
-def show_status() -> int:
-    """Print a line per trial; return the exit status."""
-    from tools.trials.state import FAILED, is_driven, read_state
+def work(arguments: argparse.Namespace) -> int:
+    """Run trials until the scheduler ends; return the exit status."""
+    from tools.trials.cluster import join
+    from tools.trials.place import Place
+    from tools.trials.versions import refuse_other_versions
 
+    refuse_other_versions()
+    place = Place(
+        Path.cwd(), arguments.folder.resolve(), arguments.workers or _num_workers(USUAL_THREADS), arguments.git_remote
+    )
+    place.destination()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    asyncio.run(join(arguments.scheduler, place))
+    print(f"sweep: the scheduler {arguments.scheduler} has ended")
+    return 0
+
+
+def schedule(arguments: argparse.Namespace) -> int:
+    """Be a scheduler; return the exit status."""
+    from tools.trials.cluster import serve
+
+    asyncio.run(serve(arguments.scheduler))
+    return 0
+
+
+def show_status(arguments: argparse.Namespace) -> int:
+    """Print a line per trial; return the exit status."""
     rows = read_state()
     for row in rows:
         print(f"{row.state:<8} {row.name}  {row.trial}{row.detail and f': {row.detail}'}")
     print(f"sweep: {'it is going on' if is_driven() else 'none is going on here'}")
     return 1 if any(row.state == FAILED for row in rows) else 0
+
+
+def _num_workers(threads: int) -> int:
+    """As many as this machine has cores for, which compute with so many threads each."""
+    return max(1, len(os.sched_getaffinity(0)) // threads)
 
 
 def _positive(text: str) -> int:

@@ -53,16 +53,17 @@ def six(once: Once, tmp_path: Path) -> Project:
     return forget(once("six", lambda project: run_by_hand(project, SETTINGS_OF_SIX)).copy(tmp_path / "copy"))
 
 
+def run_slow_by_hand(project: Project) -> None:
+    """Run two trials whose training takes seconds."""
+    project.set_param("recipes.demo.epochs", 40)
+    project.commit()
+    run_by_hand(project, [f"recipe=demo recipes.demo.seed={seed}" for seed in (0, 1)])
+
+
 @pytest.fixture
 def slow(once: Once, tmp_path: Path) -> Project:
-    """A project whose training takes seconds, two trials of which were run by hand, and only git knows of them."""
-
-    def make(project: Project) -> None:
-        project.set_param("recipes.demo.epochs", 40)
-        project.commit()
-        run_by_hand(project, [f"recipe=demo recipes.demo.seed={seed}" for seed in (0, 1)])
-
-    return forget(once("slow", make).copy(tmp_path / "copy"))
+    """A project in which that was done, and only git knows of it."""
+    return forget(once("slow", run_slow_by_hand).copy(tmp_path / "copy"))
 
 
 def trees(project: Project, prefix: str) -> list[str]:

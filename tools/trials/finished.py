@@ -6,14 +6,14 @@ from dvc.repo import Repo
 
 from tools.store.objects import Store
 from tools.store.project import Project
-from tools.trials.experiment import Experiment, cached_outputs, read_experiments
+from tools.trials.experiment import Experiment, cached_outputs, read_experiments, refs_of
 
 
 def finished_trials(commit: str) -> list[Experiment]:
     """The trials of a commit that are done here."""
     with Repo() as repo:
         cache = Project(repo).cache
-        return [each for each in read_experiments(commit) if problem_of(each.revision, cache) is None]
+        return [each for each in read_experiments(refs_of(commit)) if problem_of(each.revision, cache) is None]
 
 
 def problem_of(revision: str, cache: Store, folder: Path = Path()) -> str | None:

@@ -10,21 +10,15 @@ from dvc.repo import Repo
 from pipeline.errors import UserError
 from tools.store.project import Project
 from tools.trials.clone import Clone, claim
-from tools.trials.experiment import Experiment, commit_experiment, first_difference, read_experiments, ref_of
+from tools.trials.exchange import send_experiment, send_outputs
+from tools.trials.experiment import Experiment, commit_experiment, ref_of
 from tools.trials.finished import problem_of
 from tools.trials.git import git
 from tools.trials.log import Log
+from tools.trials.place import my_place
 from tools.trials.process import start
 from tools.trials.trial import Trial
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a machine runs trials: its project, the folder of its clones, and how many of them there are."""
-
-    project: Path
-    clones: Path
-    num_clones: int
+from tools.trials.versions import refuse_other_versions
 
 
 @dataclass(frozen=True)
@@ -36,17 +30,21 @@ class Outcome:
     reproduced: str | None
 
 
-def run_trial(trial: Trial, place: Place) -> Outcome:
+def run_trial(trial: Trial) -> Outcome:
     """Run a trial; raise UserError with the reason if it fails, or if it was made before with other results."""
+    place = my_place()
     with claim(place.clones, place.num_clones, trial.name) as clone:
-        clone.prepare(place.project, str(place.project), trial.commit)
+        clone.prepare(place.project, place.destination(), trial.commit)
+        refuse_other_versions(clone.folder)
         log = _run_experiment(trial, clone)
         tree = git("rev-parse", f"{ref_of(trial)}^{{tree}}", folder=clone.folder)
         experiment = commit_experiment(trial, tree, platform.node(), log.seconds, clone.folder)
         with Repo(str(place.project)) as repo:
             if problem := problem_of(experiment.revision, Project(repo).cache, clone.folder):
                 raise UserError(f"{problem}, though DVC saw no error: is the disk full?")
-        return Outcome(experiment, log.has_trained, _deliver(experiment, clone.folder, str(place.project)))
+        if place.git_remote:
+            send_outputs(experiment, place.project, clone.folder)
+        return Outcome(experiment, log.has_trained, send_experiment(experiment, clone.folder, place.destination()))
 
 
 def _run_experiment(trial: Trial, clone: Clone) -> Log:
@@ -62,23 +60,3 @@ def _run_experiment(trial: Trial, clone: Clone) -> Log:
     if process.returncode != 0:
         raise UserError(log.reason())
     return log
-
-
-def _deliver(experiment: Experiment, folder: Path, destination: str) -> str | None:
-    """Bring the experiment to a git repository; return the machine that brought an equal one before, if one did."""
-    trial, ref = experiment.trial, ref_of(experiment.trial)
-    git("update-ref", ref, experiment.revision, folder=folder)
-    try:
-        git("push", "--quiet", "--no-verify", destination, f"{experiment.revision}:{ref}", folder=folder)
-        return None
-    except UserError:
-        if not git("ls-remote", destination, ref, folder=folder):
-            raise
-    git("fetch", "--quiet", destination, f"+{ref}:{ref}", folder=folder)
-    machine = next((each.machine for each in read_experiments(trial.commit, folder) if each.trial == trial), "unknown")
-    if difference := first_difference(experiment.revision, ref, folder):
-        raise UserError(
-            f"{difference} is not the same on {experiment.machine} as on {machine}, where the trial was run before: "
-            f"find out why; `dvc exp remove {trial.name}` forgets the earlier result"
-        )
-    return machine
