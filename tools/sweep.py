@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from tools.command import command
-from tools.trials.state import FAILED, SWEEP, is_driven, only_driver, read_state
+from tools.trials.state import FAILED, RUNNING, SWEEP, WAITING, is_driven, only_driver, read_state
 
 CLONES = SWEEP / "clones"
 USUAL_THREADS = 2  # Of a recipe; a worker does not know which ones it will get.
@@ -69,7 +69,6 @@ def run(arguments: argparse.Namespace) -> int:
     num_workers = arguments.workers or _num_workers(plan.threads)
     git_remote = arguments.git_remote if arguments.scheduler else None
     place = Place(Path.cwd(), arguments.folder.resolve(), num_workers, git_remote)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # Workers are ended.
     with only_driver():
         num_failed = drive(plan, place, arguments.scheduler)
     print(f"sweep: {len(plan.trials) - num_failed} trials are done, {num_failed} failed")
@@ -87,7 +86,6 @@ def work(arguments: argparse.Namespace) -> int:
         Path.cwd(), arguments.folder.resolve(), arguments.workers or _num_workers(USUAL_THREADS), arguments.git_remote
     )
     place.destination()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     asyncio.run(join(arguments.scheduler, place))
     print(f"sweep: the scheduler {arguments.scheduler} has ended")
     return 0
@@ -103,10 +101,11 @@ def schedule(arguments: argparse.Namespace) -> int:
 
 def show_status(arguments: argparse.Namespace) -> int:
     """Print a line per trial; return the exit status."""
-    rows = read_state()
+    rows, is_going_on = read_state(), is_driven()
     for row in rows:
-        print(f"{row.state:<8} {row.name}  {row.trial}{row.detail and f': {row.detail}'}")
-    print(f"sweep: {'it is going on' if is_driven() else 'none is going on here'}")
+        state = WAITING if row.state == RUNNING and not is_going_on else row.state  # Its driver was killed.
+        print(f"{state:<8} {row.name}  {row.trial}{row.detail and f': {row.detail}'}")
+    print(f"sweep: {'it is going on' if is_going_on else 'none is going on here'}")
     return 1 if any(row.state == FAILED for row in rows) else 0
 
 

@@ -83,12 +83,15 @@ def test_sweep_gives_the_bytes_of_runs_by_hand_and_trains_nothing_twice(six: Pro
     assert six.run("git", "status", "--porcelain").stdout == ""
     assert six.run("git", "rev-parse", "HEAD", "--symbolic-full-name", "HEAD").stdout == f"{head}refs/heads/main\n"
     assert not (six.folder / "data/raw").exists(), "the workspace was not used"
-    assert len(re.findall(r"sweep-\w{12}", six.run("dvc", "exp", "show", "--csv").stdout)) == 6
+    names = re.findall(r"sweep-\w{12}", six.run("dvc", "exp", "show", "--csv").stdout)
+    assert len(names) == 6
 
     start = time.monotonic()
     assert six.run(*RUN, *SIX).stdout == "sweep: 6 trials, 6 of them are there\nsweep: 6 trials are done, 0 failed\n"
     assert time.monotonic() - start < 10
     assert len(re.findall(r"^done ", six.run("python", "-m", "tools.sweep", "status").stdout, flags=re.M)) == 6
+    six.run("dvc", "exp", "apply", names[0])
+    assert six.run("dvc", "status").stdout == "Data and pipelines are up to date.\n"
 
 
 def children(process_id: int) -> list[int]:
@@ -168,7 +171,8 @@ def test_ended_sweep_leaves_no_process_and_the_next_one_completes_it(slow: Proje
             wait_for_end(process_id)
     assert trees(slow, "sweep") == []
     assert sum(num_epochs_done(slow)) < 2 * 40
-    assert re.findall(r"^sweep: none is going on", slow.run("python", "-m", "tools.sweep", "status").stdout, flags=re.M)
+    status = slow.run("python", "-m", "tools.sweep", "status").stdout
+    assert re.fullmatch(r"(waiting  sweep-\w{12}  demo seed \d\n){2}sweep: none is going on here\n", status)
     output = slow.run(*RUN, "--recipe", "demo", "--seeds", "2", "--workers", "2").stdout
     assert len(re.findall(r"^trial .*: done: trained on \S+, [\d:]+ left$", output, flags=re.M)) == 2, "both went on"
     assert trees(slow, "sweep") == trees(slow, "hand")

@@ -34,6 +34,7 @@ def local_workers(place: Place) -> Iterator[Client]:
 
     They listen on the loopback address, without a dashboard.
     """
+    logging.disable()  # What Dask says of workers that are killed is no news.
     with (
         dask.config.set(SETTINGS | place.settings()),
         LocalCluster(

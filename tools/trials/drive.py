@@ -1,7 +1,8 @@
 """Has the trials of a plan run by workers, and says how each of them ended."""
 
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+import signal
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from distributed import CancelledError, Client, Future, wait
@@ -46,8 +47,19 @@ def drive(plan: Plan, place: Place, scheduler: str | None) -> int:
         place = replace(place, num_clones=min(place.num_clones, len(left)))
         with joined_workers(scheduler) if scheduler else local_workers(place) as client:
             futures = {client.submit(run_trial, trial, key=trial.name): rows[trial] for trial in left}
-            _follow(client, futures, rows, place)
+            with _interruptible():
+                _follow(client, futures, rows, place)
     return sum(row.state == FAILED for row in rows.values())
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the body only; before and after, it ends the process, and that the workers."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _exchange(trials: Collection[Trial], place: Place) -> None:
