@@ -37,6 +37,7 @@ def test_loss_or_weight_that_is_not_finite_ends_the_training(
         return loss
 
     monkeypatch.setattr(training, "train_epoch", train_epoch)
+    monkeypatch.chdir(tmp_path)  # There it writes metrics/train.csv.
     examples = tiny_examples(20)
     data = DataParams(dataset="mnist", validation_size=20, split_seed=0)
     describe = partial(Description, network=TWO_LAYER, threads=1, training={}, data=data, environment={})
