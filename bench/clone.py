@@ -14,9 +14,11 @@ import numpy as np
 import yaml
 
 from mnist import CPU_PROFILE
-from mnist.dataset import FOLDERS, TRAINING_IMAGES, TRAINING_LABELS
+from mnist.checksums import format_checksums
+from mnist.dataset import FILES, FOLDERS, TRAINING_IMAGES, TRAINING_LABELS
 from mnist.idx import IMAGE_SIZE, NUM_CLASSES
 from mnist.paths import RAW_DATA
+from tools.store.git import environment
 
 ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
@@ -38,7 +40,7 @@ class Clone:
         self.folder = folder
         if not (ROOT / RAW_DATA / FOLDERS["mnist"]).is_dir():
             sys.exit(f"bench: {RAW_DATA / FOLDERS['mnist']} is missing: run `dvc repro download`")
-        subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, folder], check=True)
+        subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, folder], env=environment(), check=True)
         shutil.copytree(ROOT / "data/raw", folder / "data/raw")
         run(folder, "dvc", "commit", "--force", "download")  # Else DVC would fetch the data again.
         self._params: dict[str, Any] = yaml.safe_load((folder / "params.yaml").read_text())
@@ -74,6 +76,8 @@ class Clone:
         for name, array in ((TRAINING_IMAGES, images), (TRAINING_LABELS, labels)):
             header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
             (raw / name).write_bytes(header + array.tobytes())
+        files = {FOLDERS["mnist"] / name: (raw / name).read_bytes() for name in FILES}
+        (self.folder / "data/checksums.txt").write_bytes(format_checksums(files))
 
     def run(self, *command: str) -> Run:
         """Run a command there; a failure ends the benchmark with its output."""
@@ -90,14 +94,14 @@ def make_empty_pipeline(folder: Path, num_stages: int) -> None:
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     (folder / "file0").write_text("0\n")
     for command in (["git", "init", "--quiet"], [f"{Path(sys.executable).parent}/dvc", "init", "--quiet"]):
-        subprocess.run(command, cwd=folder, check=True)
+        subprocess.run(command, cwd=folder, env=environment(), check=True)
     run(folder, "dvc", "config", "core.analytics", "false")
 
 
 def run(folder: Path, *command: str) -> Run:
     """Run a command in a folder with this environment's programs."""
-    inherited = {name: value for name, value in os.environ.items() if name not in CPU_PROFILE}  # It slows the notes.
-    environment = inherited | {
+    inherited = {name: value for name, value in environment().items() if name not in CPU_PROFILE}  # It slows the notes.
+    own = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "DVC_SITE_CACHE_DIR": str(folder.parent / "site"),
         "MNIST_DEVICE": "cpu",
@@ -105,7 +109,7 @@ def run(folder: Path, *command: str) -> Run:
     log = folder.parent / "output"
     with log.open("w") as output:
         start = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=folder, env=inherited | own, stdout=output, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)

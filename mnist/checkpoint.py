@@ -13,7 +13,7 @@ from mnist.data import DataParams
 from mnist.determinism import Threads
 from mnist.model import NetworkParams, build_network
 from pipeline.errors import UserError
-from pipeline.files import sha256_of
+from pipeline.files import read_regular, sha256_of
 from pipeline.params import Section
 
 # One key that holds all: the order of several keys in the file's header is random (safetensors issue 584).
@@ -59,7 +59,7 @@ def load(path: Path, sha256: str | None = None) -> tuple[nn.Module, Description]
         UserError: the file is missing, is no checkpoint of this project, or differs from `sha256` where that is given.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run `dvc repro`, or fetch it with `dvc pull`") from None
     except OSError as error:

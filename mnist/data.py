@@ -7,6 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from mnist.checksums import read_genuine
 from mnist.dataset import FOLDERS, TEST_IMAGES, TEST_LABELS, TRAINING_IMAGES, TRAINING_LABELS, DatasetName
 from mnist.idx import parse_images, parse_labels
 from pipeline.errors import UserError
@@ -59,9 +60,9 @@ def load_training(raw: Path, params: DataParams) -> tuple[Examples, Examples]:
     """Return the training and the validation examples: a split of the data set's training images.
 
     Raises:
-        UserError: a file is missing or malformed, or no training image would be left.
+        UserError: a file is missing or damaged, or no training image would be left.
     """
-    examples = _load(*list_training_files(raw, params.dataset))
+    examples = _load(raw, params.dataset, TRAINING_IMAGES, TRAINING_LABELS)
     if params.validation_size >= len(examples):
         raise UserError(
             f"{PARAMS_FILE}: data.validation_size is {params.validation_size}; "
@@ -77,16 +78,13 @@ def load_test(raw: Path, params: DataParams) -> Examples:
     """Return the test examples.
 
     Raises:
-        UserError: a file is missing or malformed.
+        UserError: a file is missing or damaged.
     """
-    return _load(*list_test_files(raw, params.dataset))
+    return _load(raw, params.dataset, TEST_IMAGES, TEST_LABELS)
 
 
-def _load(images_path: Path, labels_path: Path) -> Examples:
-    try:
-        images_content, labels_content = images_path.read_bytes(), labels_path.read_bytes()
-    except FileNotFoundError as error:
-        raise UserError(f"{error.filename} is missing: run `dvc repro download`") from None
-    images = parse_images(images_content, str(images_path))
-    labels = parse_labels(labels_content, str(labels_path), len(images))
+def _load(raw: Path, dataset: DatasetName, images_name: str, labels_name: str) -> Examples:
+    images_path, labels_path = FOLDERS[dataset] / images_name, FOLDERS[dataset] / labels_name
+    images = parse_images(read_genuine(raw, images_path), str(raw / images_path))
+    labels = parse_labels(read_genuine(raw, labels_path), str(raw / labels_path), len(images))
     return Examples(torch.tensor(images).unsqueeze(1), torch.tensor(labels, dtype=torch.int64))

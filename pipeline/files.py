@@ -1,16 +1,34 @@
-"""Writes files and folders whole or not at all, and never into an existing file, which DVC may have linked."""
+"""Reads regular files only; writes whole or not at all, and never into an existing file, which DVC may have linked."""
 
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+from pipeline.errors import UserError
 
 
 def sha256_of(content: bytes) -> str:
     """Return the hexadecimal digest by which the project records contents."""
     return hashlib.sha256(content).hexdigest()
+
+
+def read_regular(path: Path, largest_bytes: int | None = None) -> bytes:
+    """Return the content of a file. What else may stand in its place would be waited for, or read, without end.
+
+    Raises:
+        FileNotFoundError: there is nothing.
+        UserError: it is no regular file, or larger than `largest_bytes`.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise UserError(f"{path} is no regular file (but a folder, FIFO, socket or device): remove it")
+    if largest_bytes is not None and status.st_size > largest_bytes:
+        raise UserError(f"{path} has {status.st_size} bytes; at most {largest_bytes} are expected")
+    return path.read_bytes()
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -1,7 +1,8 @@
 """What a run of a stage is made from: parameters, pinned packages, the files it reads, and the code that is loaded.
 
-DVC records the inputs of a stage as they are when the stage ends. One that was edited in the meantime would be
-recorded as the origin of results that it has no part in; so a stage notes what it read and looks again at its end.
+DVC records the inputs of a stage as they are when the stage has ended. One that was edited in the meantime would be
+recorded as the origin of results that it has no part in; so a stage notes what it used, looks again at its end, and
+publishes the note. The last edits, between that look and DVC's, show when the note is compared with dvc.lock.
 """
 
 import sys
@@ -11,19 +12,30 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from pipeline.deps import Deps
 from pipeline.environment import PROJECT_FILE, pinned_versions
 from pipeline.errors import UserError
-from pipeline.files import sha256_of
+from pipeline.files import read_regular, sha256_of
 from pipeline.params import PARAMS_FILE, flatten, read_param
 
 
 class Inputs:
-    """Notes all that a stage reads through it, and the project's modules loaded so far."""
+    """Notes all that a stage reads through it, and the project's modules loaded so far.
 
-    def __init__(self) -> None:
+    `deps` were read before those modules were loaded.
+
+    Raises:
+        UserError: a dep is missing, or was changed since then.
+    """
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
         self._params: dict[str, tuple[Any, Any]] = {}
         self._versions: dict[str, dict[str, str]] = {}
+        if missing := [dep for dep, files in deps.files.items() if not files]:
+            raise UserError(f"{missing[0]} is missing: run `dvc repro`, or fetch it with `dvc pull`")
         self._files = {path: sha256_of(path.read_bytes()) for path in _loaded_code()}
+        self.verify_unchanged()
 
     def param(self, key: str, expected: Any) -> Any:
         """The value at a key of params.yaml as type `expected`; see `read_param`."""
@@ -38,14 +50,14 @@ class Inputs:
         return {package: version for group in groups for package, version in self._versions[group].items()}
 
     def files(self, paths: Iterable[Path]) -> None:
-        """Note files that the stage reads.
+        """Note files that the stage reads, so that they are among the `values`.
 
         Raises:
-            UserError: one is missing.
+            UserError: one is missing, or no regular file.
         """
         for path in paths:
             try:
-                self._files[path] = sha256_of(path.read_bytes())
+                self._files[path] = sha256_of(read_regular(path))
             except FileNotFoundError:
                 raise UserError(f"{path} is missing: run `dvc repro`, or fetch it with `dvc pull`") from None
 
@@ -55,8 +67,7 @@ class Inputs:
         `without` names a field to leave out of the sections that have it.
         """
         values: dict[str, Any] = {}
-        for key, (_, value) in self._params.items():
-            plain = TypeAdapter(Any).dump_python(value, mode="json")
+        for key, plain in self._plain_params().items():
             if isinstance(plain, dict):
                 plain.pop(without, None)
             values |= flatten({key: plain})
@@ -76,14 +87,24 @@ class Inputs:
         for group, versions in self._versions.items():
             if pinned_versions(group) != versions:
                 changed.append(f"{PROJECT_FILE}: {group}")
-        for path, sha256 in self._files.items():
-            if not path.is_file() or sha256_of(path.read_bytes()) != sha256:
-                changed.append(path.as_posix())
+        changed += self._deps.changed()
         if changed:
             raise UserError(
                 f"changed while the stage was running: {', '.join(changed)}; nothing was published, as it would count "
                 "as made from the new version; run `dvc repro` again"
             )
+
+    def note(self) -> dict[str, Any]:
+        """What DVC should record as the inputs of this run, in the form of dvc.lock: hashes by dep, values by file."""
+        pins = {
+            f"dependency-groups.{group}": [f"{package}=={version}" for package, version in versions.items()]
+            for group, versions in self._versions.items()
+        }
+        params = {PARAMS_FILE.name: self._plain_params(), PROJECT_FILE.name: pins}
+        return {"deps": self._deps.hashes(), "params": {file: values for file, values in params.items() if values}}
+
+    def _plain_params(self) -> dict[str, Any]:
+        return {key: TypeAdapter(Any).dump_python(value, mode="json") for key, (_, value) in self._params.items()}
 
 
 def _loaded_code() -> list[Path]:

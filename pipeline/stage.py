@@ -1,7 +1,11 @@
-"""What every stage does around its work: one process at a time, errors and interruptions in one line."""
+"""What every stage does around its work: one process at a time, errors and interruptions in one line, and a note.
+
+The note is an output like the others, and says what all of them were made from.
+"""
 
 import fcntl
 import gc
+import json
 import os
 import signal
 import sys
@@ -10,16 +14,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from pipeline.deps import Deps, outputs_of
 from pipeline.errors import UserError
+from pipeline.files import write_file
 from pipeline.inputs import Inputs
+from pipeline.links import refuse_foreign
 
-LOCKS = Path("data/.locks")
+LOCKS, NOTES = Path("data/.locks"), Path("data/inputs")
 INTERRUPTED_STATUS = 130
 
 
 @contextmanager
-def stage(name: str) -> Iterator[Inputs]:
-    """Run the body as the stage `name`; it gets the `Inputs` through which it reads.
+def stage(deps: Deps) -> Iterator[Inputs]:
+    """Run the body as the stage that has these `deps`; it gets the `Inputs` through which it reads.
 
     A UserError or OSError ends the process with status 1 and its message; Ctrl-C and SIGTERM (also sent when `dvc`
     ends, see pipeline/start.py) end it with status 130. A second process for the same stage is refused.
@@ -28,9 +35,13 @@ def stage(name: str) -> Iterator[Inputs]:
     signal.signal(signal.SIGTERM, _interrupt)
     gc.freeze()  # What was imported is no garbage: not looking for it makes a process with torch end 0.6 s sooner.
     gc.enable()  # Off since pipeline/start.py.
+    name = deps.stage
     try:
+        refuse_foreign(outputs_of(name))
         with lock(name):
-            yield Inputs()
+            inputs = Inputs(deps)
+            yield inputs
+            write_file(note_path(name), json.dumps(inputs.note(), indent=1).encode())
     except UserError as error:
         sys.exit(f"{name}: {error}")
     except OSError as error:  # A full disk, or a file that may not be read or written.
@@ -38,6 +49,11 @@ def stage(name: str) -> Iterator[Inputs]:
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED_STATUS)
+
+
+def note_path(name: str) -> Path:
+    """Where a stage notes what it was made from."""
+    return NOTES / f"{name}.json"
 
 
 @contextmanager

@@ -1,10 +1,16 @@
-"""What a stage's process needs before anything else is loaded; its entry point, and nothing else, imports this."""
+"""What a stage's process needs before anything else is loaded; its entry point, and nothing else, imports this.
+
+`DEPS` are the stage's deps as they are before its code is loaded, which takes seconds.
+"""
 
 import ctypes
 import gc
 import signal
 import sys
 from pathlib import Path
+
+from pipeline.deps import read_deps
+from pipeline.errors import UserError
 
 SET_PARENT_DEATH_SIGNAL = 1  # of Linux' prctl
 
@@ -20,8 +26,12 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
+STAGE = Path(sys.argv[0]).parent.name
 # All that a stage does stands in params.yaml, which DVC tracks, unlike a command line.
 if sys.argv[1:]:
-    sys.exit(
-        f"{Path(sys.argv[0]).parent.name}: {sys.argv[1]!r} is not allowed: a stage takes no arguments; see README.md"
-    )
+    sys.exit(f"{STAGE}: {sys.argv[1]!r} is not allowed: a stage takes no arguments; see README.md")
+
+try:
+    DEPS = read_deps(STAGE)
+except UserError as error:
+    sys.exit(f"{STAGE}: {error}")

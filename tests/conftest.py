@@ -21,7 +21,7 @@ from tests import ROOT
 from tests.forks import FORKS, fork_server
 from tests.project import STAGES, Once, Project, create_project
 from tests.remotes import SERVERS, Server
-from tests.tiny import write_tiny_dataset
+from tests.tiny import checksums, write_tiny_dataset
 
 LONGEST = ("test_sweep.py", "test_hosts.py", "test_joined.py", "test_group_cache.py", "test_crash.py", "test_verify.py")
 
@@ -71,9 +71,10 @@ def deterministic(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def tiny_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like data/raw, with MNIST/raw below it; to be read, not written."""
-    raw = tmp_path_factory.mktemp("tiny")
+    """A folder like data/raw, with MNIST/raw below it and checksums.txt beside it; to be read, not written."""
+    raw = tmp_path_factory.mktemp("tiny") / "raw"
     write_tiny_dataset(raw / "MNIST/raw")
+    (raw.parent / "checksums.txt").write_text(checksums(raw / "MNIST/raw"))
     return raw
 
 

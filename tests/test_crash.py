@@ -264,7 +264,7 @@ def test_damaged_epoch_is_dropped_aloud_and_trained_again(project: Project, trai
     content[-1] ^= 1
     path.write_bytes(content)
     output = project.run("python", "-m", "stages.train").stdout
-    assert "epochs 2, 3 are dropped" in output
+    assert "epochs 2 to 3 are dropped" in output
     assert "continuing at epoch 2 of 3" in output
     assert trained(project) == trained(trained_template)
 

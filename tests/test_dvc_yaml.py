@@ -13,9 +13,9 @@ from tests import ROOT
 from tests.project import STAGES, Project
 
 PACKAGES = ("mnist", "pipeline", "stages")
-# Their versions change no byte: they show progress; bring files whose md5 is checked; read params.yaml, in two ways
-# that must agree.
-UNTRACKED_PACKAGES = {"tqdm", "requests", "pyyaml", "ruamel.yaml", "ruamel.yaml.clib"}
+# Their versions change no byte: they show progress; bring files whose md5 is checked; know what DVC ignores; read
+# params.yaml, in two ways that must agree.
+UNTRACKED_PACKAGES = {"tqdm", "requests", "pathspec", "pyyaml", "ruamel.yaml", "ruamel.yaml.clib"}
 SCRATCH = ("data/.locks", "data/.resume", "data/.raw-", "data/.checkpoints-")
 
 

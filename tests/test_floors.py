@@ -1,4 +1,4 @@
-"""The code stands on four floors: tools and bench on stages, stages on mnist, mnist on pipeline; nobody looks up."""
+"""The code stands on floors: bench on tools, tools on stages, stages on mnist, mnist on pipeline; nobody looks up."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ ALLOWED = {
     "mnist": {"mnist", "pipeline"},
     "stages": {"stages", "mnist", "pipeline"},
     "tools": {"tools", "stages", "mnist", "pipeline", *DVC},
-    "bench": {"bench", "stages", "mnist", "pipeline"},
+    "bench": {"bench", "tools", "stages", "mnist", "pipeline"},
 }
 FLOORS = {*ALLOWED, "tests", *DVC}
 

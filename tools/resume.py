@@ -5,6 +5,7 @@ It fills data/.resume from the outputs in the workspace; `python -m tools.share 
 
 import argparse
 
+from pipeline.errors import UserError
 from tools.command import command
 
 
@@ -14,7 +15,11 @@ def main() -> None:
     from tools.store.resume import fill_history  # Imports torch, which --help does not need.
 
     with command("resume"):
-        print(f"resume: {fill_history()}")
+        try:
+            done = fill_history()
+        except OSError as error:  # A full disk, or a file that may not be read or written.
+            raise UserError(f"{error}: put that right, and run it again") from None
+        print(f"resume: {done}")
 
 
 if __name__ == "__main__":

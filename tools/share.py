@@ -16,11 +16,15 @@ from pathlib import Path
 from dvc.exceptions import DvcException
 from dvc.repo import Repo, lock_repo
 
-from mnist.paths import CHECKPOINTS, TRAIN_CSV
+from mnist.paths import CHECKPOINTS, OPTIMIZER, TRAIN_CSV, checkpoint_name
+from mnist.trained import read_trained
 from pipeline.errors import UserError
+from stages.train.history import MANIFEST, RESUME
 from tools.command import command
 from tools.store.fetch import Fetcher
-from tools.store.objects import Finding, Problem, status_of
+from tools.store.lock import read_lock
+from tools.store.notes import contradictions
+from tools.store.objects import Finding, Problem, reason, status_of
 from tools.store.project import Project
 from tools.store.remote import NotConfigured, Unavailable, open_remote
 from tools.store.send import Sender
@@ -53,7 +57,9 @@ def share(action: str, remote: str | None, optional: bool) -> int:
     protect_secrets()
     try:
         with Repo() as repo, lock_repo(repo):
-            status = {"push": push, "pull": pull}[action](Project(repo), remote)
+            project = Project(repo)
+            project.refuse_foreign()
+            status = {"push": push, "pull": pull}[action](project, remote)
     except Unavailable as error:
         if not optional:
             raise
@@ -68,13 +74,18 @@ def push(project: Project, name: str | None) -> int:
     if unrecorded := project.unrecorded():
         print(f"share: dvc.lock does not record {', '.join(unrecorded)}: run `dvc repro`")
         return Problem.MISSING
+    if wrong := list(contradictions(read_lock(), project.cache.read_note)):
+        return report(wrong, "nothing was sent")
     remote = open_remote(project.repo, name)
     sender = Sender(project, remote)
     findings = sender.outputs(project.outputs())
     num_runs = 0
     if not findings:
-        num_runs, findings = sender.runs(project.usable_runs())
-    if not findings:
+        runs = project.usable_runs()
+        cleared = sender.clear_runs(runs)
+        num_runs, findings = sender.runs(runs)
+        findings += cleared
+    if not status_of(findings):
         print(
             f"share: {remote.store.name} has all that dvc.lock records, and runs: {num_runs}; read back in full; "
             f"files sent: {len(sender.sent)}"
@@ -98,41 +109,56 @@ def pull(project: Project, name: str | None) -> int:
             findings = fetcher.recorded_sha256(checkpoints)
         else:  # The table is of another run, and says nothing of these checkpoints, whose md5s are right.
             print(f"share: {TRAIN_CSV} is not what dvc.lock records: `git checkout HEAD metrics` restores it")
+    findings += contradictions(read_lock(), project.cache.read_note)
     findings += fetcher.runs(project.usable_runs())
-    if findings:
-        return report(findings, "nothing in the workspace was changed")
+    if status := report(findings, "nothing in the workspace was changed"):
+        return status
     if unsaved := project.unsaved(outs):
         raise Unavailable(
             f"the workspace was left as it is, for what is nowhere else: {', '.join(unsaved)}; if a run was killed "
             "that made it, `dvc repro` records it, else `dvc checkout --force` takes what dvc.lock records"
         )
-    has_changed = project.checkout(outs)
+    project.checkout(outs)
     print(f"share: all is there and right; files fetched from {remote.store.name}: {len(fetcher.fetched)}")
-    if fetcher.fetched or has_changed:
+    if OPTIMIZER.as_posix() in outs and not has_history():
         print(f"share: {prepare_longer_training()}")
     return 0
 
 
+def has_history() -> bool:
+    """Whether data/.resume seems to have the epochs of metrics/train.csv: a quick look, which reads no checkpoint."""
+    try:
+        records = read_trained()
+    except UserError:
+        return False
+    checkpoints, last = {checkpoint_name(record.epoch) for record in records}, records[-1].checkpoint_sha256.encode()
+    for manifest in RESUME.glob(f"*/{MANIFEST}"):
+        names = {path.name for path in manifest.parent.glob("*.safetensors")}
+        if checkpoints < names and manifest.is_file() and last in manifest.read_bytes():  # And an optimizer's state.
+            return True
+    return False
+
+
 def prepare_longer_training() -> str:
     """Fill data/.resume from what was pulled; say in a line what was done."""
-    from tools.store.resume import fill_history  # Imports torch, which nothing else here needs.
+    from tools.store.resume import fill_history  # Takes 0.1 s to load, which a pull that brings nothing need not wait.
 
     try:
         return fill_history()
-    except UserError as error:  # No harm to what was pulled.
-        return f"a training with a higher `epochs` will start anew: {error}"
+    except (UserError, OSError) as error:  # No harm to what was pulled.
+        return f"a training with a higher `epochs` will start anew: {reason(error)}"
 
 
 def report(findings: list[Finding], advice: str) -> int:
-    """Print findings, each once; return the exit status."""
-    findings = list(dict.fromkeys(findings))
+    """Print findings, each once, warnings last; return the exit status."""
+    findings = sorted(dict.fromkeys(findings), key=lambda finding: finding.problem is Problem.WARNING)
     for finding in findings[:MOST_SHOWN]:
         print(finding)
     if len(findings) > MOST_SHOWN:
         print(f"and {len(findings) - MOST_SHOWN} more")
-    if findings:
-        print(f"share: problems: {len(findings)}; {advice}")
-    return status_of(findings)
+    if status := status_of(findings):
+        print(f"share: problems: {sum(finding.problem is not Problem.WARNING for finding in findings)}; {advice}")
+    return status
 
 
 def protect_secrets() -> None:

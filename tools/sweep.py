@@ -53,7 +53,7 @@ def main() -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the trials; return the exit status."""
-    from tools.trials.git import git
+    from tools.store.git import git
     from tools.trials.plan import make_plan
 
     if arguments.scheduler:

@@ -1,52 +1,44 @@
 """Proves that the commit determines its results, or that the files at hand are those that it records.
 
 `python -m tools.verify` runs every stage of the current commit again, in a clone with an empty cache, and compares
-all bytes; it ends with 0 only if they are the same. `--outputs` runs nothing: it reads every file that dvc.lock
-records, and ends with the sum of 1 (a file is corrupted), 2 (one is missing) and 4 (one could not be checked).
+all bytes; it ends with 0 only if they are the same, and with 1 if not. On another device than the recorded one bytes
+differ by nature; it then compares accuracies, and ends with 8 if these are the same. What of the outputs is in git is
+compared with dvc.lock before anything is run. `--outputs` runs nothing: it reads every file that dvc.lock records, and
+ends with the sum of 1 (a file is corrupted), 2 (one is missing) and 4 (one could not be checked).
 """
 
 import argparse
-import json
 import os
-import signal
-import subprocess
 import sys
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from mnist.paths import ENVIRONMENT_JSON, EVALUATE_JSON
 from pipeline.errors import UserError
 from tools.command import command
-from tools.store.lock import locked_outputs, read_lock
-from tools.store.objects import Problem, md5_of_file, status_of
+from tools.store.comparison import (
+    ACCURACY_TOLERANCE,
+    Comparison,
+    compare_accuracies,
+    compare_bytes,
+    compare_git,
+    read_record,
+)
+from tools.store.git import environment, git
+from tools.store.objects import Problem, status_of
+from tools.store.scratch import end_in_one_line, run, scratch_folder
 
-# Three standard errors of an accuracy of 99.2 % on 10,000 images; what is compared where bits cannot be the same.
-ACCURACY_TOLERANCE = 0.003
-
-
-@dataclass(frozen=True)
-class Record:
-    """What a folder records of its results: md5s of the outputs by path, and two of the files that git holds."""
-
-    locked: dict[str, str]
-    metrics: dict[str, Any]
-    environment: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """An output: what the commit records for it, and what it is now."""
-
-    output: str
-    recorded: str
-    now: str
-    same: bool
+DIFFERENT_STATUS, SAME_ACCURACIES_STATUS = 1, 8  # Those of --outputs lie between.
+EXIT_STATUS = (
+    f"The exit status is 0 if all is the same, {DIFFERENT_STATUS} if something differs or could not be run, "
+    f"{SAME_ACCURACIES_STATUS} if only accuracies could be compared and are the same; with --outputs the sum of "
+    f"{Problem.CORRUPTED:d} (a file is corrupted), {Problem.MISSING:d} (one is missing) and {Problem.UNCHECKED:d} "
+    "(one could not be checked)."
+)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.verify", description="Prove what the commit records.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.verify", description="Prove what the commit records.", epilog=EXIT_STATUS
+    )
     parser.add_argument(
         "--outputs", action="store_true", help="run nothing; read what is there against what is recorded"
     )
@@ -55,7 +47,6 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.remote is not None and not arguments.outputs:
         parser.error("--remote goes with --outputs")
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # The clone is removed.
     with command("verify"):
         sys.exit(verify_outputs(arguments.remote) if arguments.outputs else verify_commit())
 
@@ -75,40 +66,31 @@ def verify_outputs(remote: str | None) -> int:
 
 
 def verify_commit() -> int:
-    """Run the commit's stages in a clone, print a table of its outputs; return 0 if all are the same, else 1."""
-    commit = _git("rev-parse", "HEAD")
+    """Run the commit's stages in a clone, print a table of its outputs; return the exit status."""
+    end_in_one_line("verify")  # The clone is removed.
+    commit = git("rev-parse", "HEAD")
     print(f"verifying commit {commit[:12]} in a clone with an empty cache")
-    if _git("status", "--porcelain"):
+    if git("status", "--porcelain"):
         print("what is not committed here is no part of it")
-    with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
-        clone = Path(scratch) / "clone"
-        _git("clone", "--quiet", "--no-hardlinks", ".", str(clone))
-        _git("-C", str(clone), "checkout", "--quiet", commit)
+    with scratch_folder() as scratch:
+        clone = scratch / "clone"
+        git("clone", "--quiet", "--no-hardlinks", ".", str(clone))
+        git("checkout", "--quiet", commit, folder=clone)
+        in_git = compare_git(clone)
+        if not all(comparison.same for comparison in in_git):
+            print("nothing is run: the commit's own files are not those that its dvc.lock records")
+            return print_table(in_git)
         recorded = read_record(clone)
-        in_git = {path: md5 for path in recorded.locked if (md5 := md5_of_file(clone / path)) is not None}
-        run_all_stages(clone, site_cache=Path(scratch) / "site")
+        run_all_stages(clone, site_cache=scratch / "site")
         now = read_record(clone)
     device, device_now = recorded.environment["device"], now.environment["device"]
     if device == device_now:
-        comparisons = compare_bytes(recorded.locked, in_git, now.locked)
-    else:
-        comparisons = compare_accuracies(recorded.metrics, now.metrics)
-        print(
-            f"recorded on {device}, now on {device_now}: "
-            f"bytes differ by nature, so accuracies are compared, within {ACCURACY_TOLERANCE}"
-        )
-    print_table(comparisons)
-    return 0 if all(comparison.same for comparison in comparisons) else 1
-
-
-def read_record(folder: Path) -> Record:
-    """Return what a clone records; raise UserError if a part is missing."""
-    try:
-        metrics, environment = (json.loads((folder / path).read_text()) for path in (EVALUATE_JSON, ENVIRONMENT_JSON))
-        return Record(locked_outputs(read_lock(folder)), metrics, environment)
-    except FileNotFoundError as error:
-        name = Path(error.filename).relative_to(folder)
-        raise UserError(f"the commit has no {name}: run `dvc repro` and commit what it writes") from None
+        return print_table(compare_bytes(recorded.locked, now.locked))
+    print(
+        f"recorded on {device}, now on {device_now}: bytes differ by nature, so accuracies are compared, "
+        f"within {ACCURACY_TOLERANCE}; if they are the same, the exit status is {SAME_ACCURACIES_STATUS}"
+    )
+    return print_table(compare_accuracies(recorded.metrics, now.metrics)) or SAME_ACCURACIES_STATUS
 
 
 def run_all_stages(clone: Path, site_cache: Path) -> None:
@@ -119,50 +101,19 @@ def run_all_stages(clone: Path, site_cache: Path) -> None:
     }
     if folder := os.environ.get("MNIST_DIR"):
         own["MNIST_DIR"] = str(Path(folder).resolve())
-    dvc = ["dvc", "repro", "--force", "--no-run-cache", "--no-commit"]
-    if subprocess.run(dvc, cwd=clone, env=os.environ | own).returncode != 0:
+    if run(["dvc", "repro", "--force", "--no-run-cache", "--no-commit"], clone, environment() | own) != 0:
         raise UserError("the pipeline failed in the clone; its last lines say why")
 
 
-def compare_bytes(locked: dict[str, str], in_git: dict[str, str], now: dict[str, str]) -> list[Comparison]:
-    """Return a comparison per output; md5s by path: of dvc.lock, of the files that the commit itself holds, and now."""
-    found = {output: now.get(output, "none") for output in locked | now}
-    comparisons = [
-        Comparison(output, locked.get(output, "none"), md5, locked.get(output) == md5) for output, md5 in found.items()
-    ]
-    comparisons += [
-        Comparison(f"{output} in git", md5, found[output], md5 == found[output]) for output, md5 in in_git.items()
-    ]
-    return sorted(comparisons, key=lambda comparison: comparison.output)
-
-
-def compare_accuracies(recorded: dict[str, Any], now: dict[str, Any]) -> list[Comparison]:
-    """Return a comparison per accuracy of metrics/evaluate.json."""
-    names = [name for name in recorded if name.endswith("_accuracy")]
-    return [
-        # Rounded, as the metrics are: 0.993 - 0.990 is above 0.003 in binary fractions.
-        Comparison(
-            name, f"{recorded[name]}", f"{now[name]}", round(abs(recorded[name] - now[name]), 6) <= ACCURACY_TOLERANCE
-        )
-        for name in names
-    ]
-
-
-def print_table(rows: list[Comparison]) -> None:
-    """Print the rows below each other."""
+def print_table(rows: list[Comparison]) -> int:
+    """Print the rows below each other; return the exit status, 0 if all are the same."""
     width = max(len(row.output) for row in rows)
     print(f"\n{'output':<{width}}  {'recorded':<36}  {'now':<36}  same")
     for row in rows:
         print(f"{row.output:<{width}}  {row.recorded:<36}  {row.now:<36}  {'yes' if row.same else 'NO'}")
     num_different = sum(not row.same for row in rows)
     print(f"\n{len(rows)} outputs compared, {num_different} differ")
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise UserError(f"git {arguments[0]}: {done.stderr.strip()}")
-    return done.stdout.strip()
+    return DIFFERENT_STATUS if num_different else 0
 
 
 if __name__ == "__main__":

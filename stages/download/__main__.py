@@ -3,18 +3,19 @@
 Reads params.yaml (data.dataset), pyproject.toml (torchvision's version) and data/checksums.txt; writes data/raw.
 """
 
-import pipeline.start  # isort: skip  # noqa: F401
+from pipeline.start import DEPS  # isort: skip
 
-from mnist.dataset import FOLDERS, TEST_IMAGES, TEST_LABELS, TRAINING_IMAGES, TRAINING_LABELS, DatasetName
+from mnist.dataset import TEST_IMAGES, TEST_LABELS, TRAINING_IMAGES, TRAINING_LABELS, DatasetName
 from mnist.idx import parse_images, parse_labels
 from mnist.paths import RAW_DATA
 from pipeline.files import replace_folder
 from pipeline.stage import stage
+from stages.download.genuine import list_raw
 from stages.download.sources import fetch
 
 
 def main() -> None:
-    with stage("download") as inputs:
+    with stage(DEPS) as inputs:
         dataset: DatasetName = inputs.param("data.dataset", DatasetName)
         inputs.versions("sources")
         files = fetch(dataset)
@@ -22,7 +23,7 @@ def main() -> None:
             images = parse_images(files[images_name], images_name)
             parse_labels(files[labels_name], labels_name, len(images))
         inputs.verify_unchanged()
-        replace_folder(RAW_DATA, {FOLDERS[dataset] / name: content for name, content in files.items()})
+        replace_folder(RAW_DATA, list_raw(dataset, files))
 
 
 if __name__ == "__main__":

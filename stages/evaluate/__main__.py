@@ -1,14 +1,16 @@
 """Scores every checkpoint, chooses the best one by its validation accuracy, and says how good that one is.
 
-Reads params.yaml (data), pyproject.toml (the pinned versions), data/raw, data/checkpoints and metrics/train.csv;
-writes metrics/evaluate.json, metrics/checkpoints.csv, metrics/classes.csv, metrics/confusion.csv,
-data/predictions.csv and data/model.safetensors. The test images choose nothing.
+Reads params.yaml (recipe, recipes.<recipe>, data), pyproject.toml (the pinned versions), data/checksums.txt, data/raw,
+data/checkpoints and metrics/train.csv; writes metrics/evaluate.json, metrics/checkpoints.csv, metrics/classes.csv,
+metrics/confusion.csv, data/predictions.csv and data/model.safetensors. The test images choose nothing.
 """
 
-import pipeline.start  # isort: skip  # noqa: F401
+from pipeline.start import DEPS  # isort: skip
+
+from typing import Any
 
 from mnist.checkpoint import load
-from mnist.data import DataParams, list_files, load_test, load_training
+from mnist.data import DataParams, load_test, load_training
 from mnist.determinism import make_deterministic
 from mnist.inference import predict
 from mnist.memory import keep_freed_memory
@@ -20,27 +22,26 @@ from mnist.paths import (
     MODEL,
     PREDICTIONS_CSV,
     RAW_DATA,
-    TRAIN_CSV,
     checkpoint_path,
 )
 from mnist.trained import read_trained
 from pipeline.files import write_file
 from pipeline.stage import stage
 from pipeline.tables import write_csv, write_json
+from stages.evaluate.origin import check_origin
 from stages.evaluate.results import choose_best, classes_table, confusion_table, predictions_table, summarize
 from stages.evaluate.scores import score_checkpoints
 
 
 def main() -> None:
-    with stage("evaluate") as inputs:
+    with stage(DEPS) as inputs:
         data_params: DataParams = inputs.param("data", DataParams)
+        recipe: dict[str, Any] = inputs.param(f"recipes.{inputs.param('recipe', str)}", dict[str, Any])
         inputs.versions("records", "numerics")
-        inputs.files([TRAIN_CSV])
         trained = read_trained()
-        inputs.files(checkpoint_path(record.epoch) for record in trained)
-        inputs.files(list_files(RAW_DATA, data_params.dataset))
         keep_freed_memory()
         _, description = load(checkpoint_path(trained[0].epoch), trained[0].checkpoint_sha256)
+        check_origin(trained, description, recipe, data_params)
         device = make_deterministic(description.threads)  # As in training: results depend on it.
         validation = load_training(RAW_DATA, data_params)[1].to(device)
         test = load_test(RAW_DATA, data_params).to(device)

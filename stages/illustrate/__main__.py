@@ -1,18 +1,18 @@
 """Draws what the network learned from, what it looks for, and where it goes wrong.
 
-Reads params.yaml (recipe, the recipe's augment, data), pyproject.toml (the pinned versions), data/raw,
-data/model.safetensors and data/predictions.csv; writes metrics/samples.png,
-metrics/augmented.png, metrics/mistakes.png and metrics/filters.png.
+Reads params.yaml (recipe, the recipe's augment, data), pyproject.toml (the pinned versions), data/checksums.txt,
+data/raw, data/model.safetensors and data/predictions.csv; writes metrics/samples.png, metrics/augmented.png,
+metrics/mistakes.png and metrics/filters.png.
 """
 
-import pipeline.start  # isort: skip  # noqa: F401
+from pipeline.start import DEPS  # isort: skip
 
 import pandas as pd
 import torch
 
 from mnist.augment import AugmentParams
 from mnist.checkpoint import load
-from mnist.data import DataParams, list_files, load_test, load_training
+from mnist.data import DataParams, load_test, load_training
 from mnist.paths import METRICS, MODEL, PREDICTIONS_CSV, RAW_DATA
 from pipeline.files import write_file
 from pipeline.stage import stage
@@ -20,12 +20,11 @@ from stages.illustrate.pictures import draw_augmented, draw_kernels, draw_mistak
 
 
 def main() -> None:
-    with stage("illustrate") as inputs:
+    with stage(DEPS) as inputs:
         data_params: DataParams = inputs.param("data", DataParams)
         recipe_name: str = inputs.param("recipe", str)
         augment_params: AugmentParams | None = inputs.param(f"recipes.{recipe_name}.augment", AugmentParams | None)
         inputs.versions("records", "numerics", "pictures")
-        inputs.files([MODEL, PREDICTIONS_CSV, *list_files(RAW_DATA, data_params.dataset)])
         torch.set_num_threads(1)  # More would share the work out by the number of cores, and so change last bits.
         training, _ = load_training(RAW_DATA, data_params)
         network, _ = load(MODEL)

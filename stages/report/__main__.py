@@ -5,7 +5,7 @@ data/model.safetensors and the training labels in data/raw (how many there are),
 environment.json, train.csv, checkpoints.csv, classes.csv, confusion.csv and the pictures; writes metrics/report.html.
 """
 
-import pipeline.start  # isort: skip  # noqa: F401
+from pipeline.start import DEPS  # isort: skip
 
 import json
 from typing import Any
@@ -29,21 +29,19 @@ from pipeline.params import flatten
 from pipeline.stage import stage
 from stages.report.captions import captions, losses_are_comparable
 from stages.report.charts import accuracy_chart, confusion_chart, loss_charts
-from stages.report.page import PICTURES, TEMPLATE, embed_picture, render
+from stages.report.page import embed_picture, render
 from stages.report.sizes import count_labels, count_parameters
 
 REPORT = METRICS / "report.html"
 
 
 def main() -> None:
-    with stage("report") as inputs:
+    with stage(DEPS) as inputs:
         recipe_name: str = inputs.param("recipe", str)
         recipe: dict[str, Any] = inputs.param(f"recipes.{recipe_name}", dict[str, Any])
         data: dict[str, Any] = inputs.param("data", dict[str, Any])
         inputs.versions("records", "numerics", "report")
         training_labels = RAW_DATA / FOLDERS[data["dataset"]] / TRAINING_LABELS
-        results = [EVALUATE_JSON, ENVIRONMENT_JSON, TRAIN_CSV, CHECKPOINTS_CSV, CLASSES_CSV, CONFUSION_CSV]
-        inputs.files([TEMPLATE, MODEL, training_labels, *results, *PICTURES.values()])
         metrics = json.loads(EVALUATE_JSON.read_text(encoding="utf-8"))
         train, checkpoints, confusion = map(pd.read_csv, (TRAIN_CSV, CHECKPOINTS_CSV, CONFUSION_CSV))
         best_epoch = metrics["best_epoch"]

@@ -28,4 +28,4 @@ def count_parameters(checkpoint: Path) -> int:
 
 def count_labels(path: Path) -> int:
     """Return the number of labels in an idx file."""
-    return path.stat().st_size - LABELS_HEADER_LENGTH
+    return len(path.read_bytes()) - LABELS_HEADER_LENGTH

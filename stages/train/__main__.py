@@ -1,12 +1,12 @@
 """Trains the chosen recipe's network, and keeps a checkpoint of every epoch.
 
-Reads params.yaml (recipe, recipes.<recipe>, data), pyproject.toml (the pinned versions) and data/raw; writes
-data/checkpoints, data/optimizer.safetensors (the optimizer's state behind the last of them), metrics/train.csv, whose
-rows name the sha256 of each checkpoint, and metrics/environment.json.
+Reads params.yaml (recipe, recipes.<recipe>, data), pyproject.toml (the pinned versions), data/checksums.txt and
+data/raw; writes data/checkpoints, data/optimizer.safetensors (the optimizer's state behind the last of them),
+metrics/train.csv, whose rows name the sha256 of each checkpoint, and metrics/environment.json.
 Epochs that were finished before, in a run that was killed or was shorter, are taken from data/.resume.
 """
 
-import pipeline.start  # isort: skip  # noqa: F401
+from pipeline.start import DEPS  # isort: skip
 
 from functools import partial
 
@@ -23,19 +23,19 @@ from stages.train.training import announce, publish, train
 
 
 def main() -> None:
-    with stage("train") as inputs:
+    with stage(DEPS) as inputs:
         data_params: DataParams = inputs.param("data", DataParams)
         recipe: Recipe = inputs.param(f"recipes.{inputs.param('recipe', str)}", Recipe)
         inputs.files(list_training_files(RAW_DATA, data_params.dataset))
         inputs.versions("records")
         keep_freed_memory()
         device = make_deterministic(recipe.threads)
+        training, validation = (part.to(device) for part in load_training(RAW_DATA, data_params))
         environment = {"device": describe_device(device)} | inputs.versions("numerics")
 
         history = History(inputs.values(without="epochs") | environment)
         announce(history, recipe.epochs)
         if history.resumable(recipe.epochs) < recipe.epochs:
-            training, validation = (part.to(device) for part in load_training(RAW_DATA, data_params))
             describe = partial(
                 Description,
                 network=recipe.network,

@@ -1,27 +1,37 @@
 """Keeps the finished epochs of a training where DVC does not delete them, so that no run computes one twice.
 
-data/.resume/<key>/ holds, per epoch, the checkpoint and the optimizer's state; a manifest, which is written last; and
-the inputs that the key stands for: all that determines an epoch, and so not how many epochs are wanted. A killed run
-goes on after its last whole epoch, a longer one continues a shorter one, and both give the bytes of one uninterrupted.
+data/.resume/<key>/ holds, per epoch, the checkpoint and the optimizer's state; a manifest, which is written last and
+has the sha256 of everything, its own lines included; and the inputs that the key stands for: all that determines an
+epoch, and so not how many epochs are wanted. A killed run goes on after its last whole epoch, a longer one continues a
+shorter one, and both give the bytes of one uninterrupted.
 A training that was made elsewhere comes with the state after its last epoch only (tools/store/resume.py).
 """
 
+import hashlib
 import json
 import os
+import re
 import shutil
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from mnist.paths import checkpoint_name
 from mnist.trained import EpochRecord
-from pipeline.files import sha256_of, write_file
+from pipeline.errors import UserError
+from pipeline.files import read_regular, sha256_of, write_file
 from stages.train.origin import explain_start
 
 RESUME = Path("data/.resume")
 MANIFEST, INPUTS = "manifest.json", "inputs.json"
 METADATA_KEY = "training"
+FOLDER = re.compile(r"[0-9a-f]{32}")
 LARGEST_BYTES = 1 << 30
+LARGEST_MANIFEST_BYTES = 1 << 20  # 999 epochs, the most that a recipe may have, take half of it.
+RECORD = TypeAdapter(EpochRecord)
 
 
 class History:
@@ -31,13 +41,16 @@ class History:
         content = json.dumps(inputs, sort_keys=True, indent=0).encode()
         self._folder = root / sha256_of(content)[:32]
         self._root, self._inputs = root, inputs
-        if not (self._folder / INPUTS).exists():
-            self.origin = explain_start(inputs, sorted(root.glob(f"*/{INPUTS}")))
-            write_file(self._folder / INPUTS, content)
-        else:
-            os.utime(self._folder / INPUTS)  # Used now; see remove_old.
+        path = self._folder / INPUTS
+        if _has(path, sha256_of(content)):
+            os.utime(path)  # Used now; see remove_old.
             self.origin = "the inputs are those of an earlier run"
-        self.records, self.dropped = _read(self._folder)
+            self.records, self.dropped = _read(self._folder)
+        else:
+            others = [folder / INPUTS for folder in _trainings(root)]
+            self.origin = f"{path} is damaged" if path.exists() else explain_start(inputs, others)
+            self.records, self.dropped = [], _list_epochs(self._folder)
+            _write(path, content)
 
     def resumable(self, num_epochs: int) -> int:
         """The last epoch, of `num_epochs` at most, behind which training can go on; 0 if there is none."""
@@ -64,16 +77,18 @@ class History:
 
         It takes the place of those behind the epoch before it, if there are any.
         """
-        write_file(self._folder / checkpoint_name(record.epoch), checkpoint)
+        _write(self._folder / checkpoint_name(record.epoch), checkpoint)
         if optimizer_state is not None:
-            write_file(self._folder / _optimizer_name(record.epoch), optimizer_state)
+            _write(self._folder / _optimizer_name(record.epoch), optimizer_state)
         self.records = [*self.records[: record.epoch - 1], record]
-        lines = [json.dumps(asdict(record)) for record in self.records]
-        write_file(self._folder / MANIFEST, "".join(f"{line}\n" for line in lines).encode())
+        _write(self._folder / MANIFEST, b"".join(_line(record) + b"\n" for record in self.records))
 
     def remove_old(self, largest_bytes: int = LARGEST_BYTES) -> None:
-        """Remove the folders of other trainings, longest unused first, until all of them fit in `largest_bytes`."""
-        folders = sorted((path for path in self._root.iterdir() if path.is_dir()), key=_last_use)
+        """Remove the folders of other trainings, longest unused first, until all of them fit in `largest_bytes`.
+
+        What else lies there is neither counted nor touched, and nothing where data/.resume is a link to elsewhere.
+        """
+        folders = [] if self._root.is_symlink() else sorted(_trainings(self._root), key=_last_use)
         excess = sum(map(_size, folders)) - largest_bytes
         for folder in folders:
             if excess > 0 and folder != self._folder:
@@ -81,10 +96,20 @@ class History:
                 shutil.rmtree(folder)
 
 
+def _trainings(root: Path) -> list[Path]:
+    """The folders that were made for trainings, which are known by name and inputs; no links."""
+    folders = [path for path in sorted(root.glob("*")) if FOLDER.fullmatch(path.name) and not path.is_symlink()]
+    return [path for path in folders if (path / INPUTS).exists() and not (path / INPUTS).is_symlink()]
+
+
 def _read(folder: Path) -> tuple[list[EpochRecord], list[int]]:
     """The epochs that are whole, from the first on without a gap, and the numbers of those behind the gap."""
-    path = folder / MANIFEST
-    lines = path.read_bytes().splitlines() if path.exists() else []
+    try:
+        lines = read_regular(folder / MANIFEST, LARGEST_MANIFEST_BYTES).splitlines()
+    except FileNotFoundError:  # Killed in its first epoch.
+        lines = []
+    except UserError:
+        return [], _list_epochs(folder)
     records: list[EpochRecord] = []
     for epoch, line in enumerate(lines, start=1):
         record = _parse(line)
@@ -98,24 +123,45 @@ def _read(folder: Path) -> tuple[list[EpochRecord], list[int]]:
     return records, []
 
 
+def _list_epochs(folder: Path) -> list[int]:
+    """The epochs of a training of which nothing can be believed, by its checkpoints' number."""
+    return list(range(1, len(list(folder.glob("epoch_*.safetensors"))) + 1))
+
+
+def _line(record: EpochRecord) -> bytes:
+    """A line of the manifest: an epoch's record, with a sha256 of itself."""
+    values = asdict(record)
+    return json.dumps(values | {"sha256": sha256_of(json.dumps(values).encode())}).encode()
+
+
 def _parse(line: bytes) -> EpochRecord | None:
-    """A line of the manifest; None if it is none."""
+    """The record in a line of the manifest; None if that is not, to the byte, what is written of one."""
     try:
-        return EpochRecord(**json.loads(line))
-    except (ValueError, TypeError):
+        record = RECORD.validate_json(line, strict=True)
+    except ValidationError:
         return None
+    return record if _line(record) == line else None
 
 
 def _has(path: Path, sha256: str) -> bool:
-    return path.is_file() and sha256_of(path.read_bytes()) == sha256
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+
+
+def _write(path: Path, content: bytes) -> None:
+    if path.is_dir() and not path.is_symlink():  # Put there by somebody: set aside, as no file can take its place.
+        path.rename(tempfile.mkdtemp(prefix=f"{path.name}-", dir=path.parent))
+    write_file(path, content)
 
 
 def _last_use(folder: Path) -> int:
-    return max((path.stat().st_mtime_ns for path in folder.iterdir()), default=0)
+    return max((path.lstat().st_mtime_ns for path in folder.iterdir()), default=0)
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir())
+    return sum(path.lstat().st_size for path in folder.iterdir())
 
 
 def _optimizer_name(epoch: int) -> str:

@@ -4,7 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import UserError
+from pipeline.files import read_regular
+
 MOST_NAMED = 3
+LARGEST_BYTES = 1 << 20  # A hundred times what there is.
 
 
 def explain_start(inputs: dict[str, Any], paths: list[Path]) -> str:
@@ -20,11 +24,12 @@ def explain_start(inputs: dict[str, Any], paths: list[Path]) -> str:
 
 
 def _read_inputs(path: Path) -> dict[str, Any] | None:
-    """The inputs of a training; None where the file is damaged."""
+    """The inputs of a training; None where the file is damaged, or no file."""
     try:
-        return dict(json.loads(path.read_bytes()))
-    except (ValueError, TypeError):
+        inputs = json.loads(read_regular(path, LARGEST_BYTES))
+    except (UserError, ValueError, RecursionError):
         return None
+    return inputs if isinstance(inputs, dict) else None
 
 
 def _differences(inputs: dict[str, Any], other: dict[str, Any]) -> list[str]:

@@ -1,12 +1,14 @@
 """Trains the epochs that a history lacks, and publishes what it has."""
 
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from mnist.checkpoint import Description, decode_tensors, encode, encode_tensors
 from mnist.data import Examples
@@ -28,7 +30,8 @@ from stages.train.recipe import Recipe
 def announce(history: History, num_epochs: int) -> None:
     """Say where the training starts, and why there."""
     if history.dropped:
-        print(f"epochs {', '.join(map(str, history.dropped))} are dropped: files of theirs are missing or damaged")
+        numbers = f"{history.dropped[0]} to {history.dropped[-1]}"
+        print(f"epochs {numbers} are dropped: files of theirs, or what is recorded of them, are missing or damaged")
     num_done, num_kept = history.resumable(num_epochs), min(num_epochs, len(history.records))
     if num_done < num_kept:
         print(f"epochs {num_done + 1} to {num_kept} are trained again: the optimizer's state behind them is not here")
@@ -50,18 +53,18 @@ def train(
     """Add to the history the epochs that it lacks; the examples' device is the one to train on.
 
     Raises:
-        UserError: the loss or a weight is no longer a finite number.
+        UserError: the disk is too small for them, or a loss or a weight is no longer a finite number.
     """
     num_done = history.resumable(recipe.epochs)
     network, optimizer = _continue(history, num_done, recipe, training.labels.device)
+    _refuse_small_disk(num_done, recipe.epochs, *_encode(history, network, optimizer, describe(epoch=recipe.epochs)))
     step = make_step(network, optimizer, recipe)
     progress = Progress("epoch", recipe.epochs, num_done)
     for epoch in range(num_done + 1, recipe.epochs + 1):
         loss = train_epoch(step, network, training, recipe, epoch)
-        _refuse_overflow(network, loss, epoch)
         score = evaluate(network, validation)
-        checkpoint = encode(network, describe(epoch=epoch))
-        optimizer_state = encode_tensors(optimizer.state(), history.metadata(checkpoint))
+        _refuse_overflow(network, epoch, loss, score.loss if len(validation) else None)
+        checkpoint, optimizer_state = _encode(history, network, optimizer, describe(epoch=epoch))
         record = EpochRecord(
             epoch=epoch,
             train_loss=loss,
@@ -99,9 +102,36 @@ def _continue(history: History, num_done: int, recipe: Recipe, device: torch.dev
     return network, optimizer
 
 
-def _refuse_overflow(network: nn.Module, loss: float, epoch: int) -> None:
-    if not (math.isfinite(loss) and all(value.isfinite().all() for value in network.state_dict().values())):
+def _encode(history: History, network: nn.Module, optimizer: AdamW, description: Description) -> tuple[bytes, bytes]:
+    """What is kept of an epoch: its checkpoint, and the optimizer's state behind it."""
+    checkpoint = encode(network, description)
+    return checkpoint, encode_tensors(optimizer.state(), history.metadata(checkpoint))
+
+
+def _refuse_small_disk(num_done: int, num_epochs: int, checkpoint: bytes, optimizer_state: bytes) -> None:
+    """Raise UserError if more is to be written than is free where data/ lies; each epoch is as large as this one.
+
+    The history keeps the new epochs; all are published; and DVC copies what is published into its cache, where it does
+    not always notice that a disk is full.
+    """
+    published_bytes = num_epochs * len(checkpoint) + len(optimizer_state)
+    needed = (num_epochs - num_done) * (len(checkpoint) + len(optimizer_state)) + 2 * published_bytes
+    folder = CHECKPOINTS.parent
+    if (free := shutil.disk_usage(folder).free) < needed:
         raise UserError(
-            f"the weights grew beyond all bounds in epoch {epoch}, whose loss is {loss:.4g}: "
-            "lower optimizer.learning_rate of the recipe"
+            f"{folder} has {tqdm.format_sizeof(free, 'B')} of free space, and epochs {num_done + 1} to {num_epochs} "
+            f"need {tqdm.format_sizeof(needed, 'B')}, with their copy in DVC's cache: make room, and run `dvc repro` "
+            "again"
+        )
+
+
+def _refuse_overflow(network: nn.Module, epoch: int, loss: float, validation_loss: float | None) -> None:
+    losses = [loss] if validation_loss is None else [loss, validation_loss]
+    if not all(map(math.isfinite, losses)) or not all(
+        value.isfinite().all() for value in network.state_dict().values()
+    ):
+        shown = " and on the validation images ".join(f"{value:.4g}" for value in losses)
+        raise UserError(
+            f"the weights grew beyond all bounds in epoch {epoch}, whose loss is {shown}: "
+            "lower optimizer.learning_rate or optimizer.weight_decay of the recipe"
         )

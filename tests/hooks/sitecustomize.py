@@ -3,8 +3,12 @@
 AUDIT_FOLDER: the process appends to a file there, named after its stage, each file it opens, parameter it reads,
 and group of pinned packages that it asks for.
 KILL_AT: the process kills itself before its n-th write, fsync or rename below data/ (n from 1).
+EDIT: a JSON list of a moment, a path, a text in that file, and what takes its place then: `load`, when the process
+begins to load torch, or `end`, when it has done its work.
 """
 
+import atexit
+import json
 import os
 import signal
 import sys
@@ -15,7 +19,7 @@ def _audit(folder: str) -> None:
     log = (Path(folder) / _stage()).open("a", encoding="utf-8")
 
     def note(event: str, args: tuple[object, ...]) -> None:
-        if (event == "open" and isinstance(args[0], str)) or event.startswith("pipeline."):
+        if event.startswith("pipeline.") or (event == "open" and isinstance(args[0], str) and not _by_deps()):
             log.write(f"{event} {args[0]}\n")
             log.flush()
 
@@ -48,6 +52,22 @@ def _kill_at(number: int) -> None:
     os.fsync = fsync_or_die  # type: ignore[assignment]
 
 
+def _by_deps() -> bool:
+    """Whether the file is opened only to see whether it changed, which says nothing of what the stage needs."""
+    opener = sys._getframe(1).f_back
+    return opener is not None and opener.f_code.co_filename.endswith("/pipeline/deps.py")
+
+
+def _edit(moment: str, path: str, old: str, new: str) -> None:
+    def edit() -> None:
+        Path(path).write_text(Path(path).read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+    if moment == "end":
+        atexit.register(edit)
+    else:
+        sys.addaudithook(lambda event, args: edit() if event == "import" and args[0] == "torch" else None)
+
+
 def _stage() -> str:
     return sys.orig_argv[-1]
 
@@ -57,3 +77,5 @@ if _stage().startswith("stages."):
         _audit(os.environ["AUDIT_FOLDER"])
     if "KILL_AT" in os.environ:
         _kill_at(int(os.environ["KILL_AT"]))
+    if "EDIT" in os.environ:
+        _edit(*json.loads(os.environ["EDIT"]))

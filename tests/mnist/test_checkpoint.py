@@ -151,9 +151,10 @@ def test_content_that_asks_for_too_much_or_is_not_finite_is_refused(
     assert reason in str(raised.value)
 
 
-def test_folder_in_the_place_of_the_file_is_said(path: Path) -> None:
-    path.mkdir()
-    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_folder_or_fifo_in_the_place_of_the_file_is_said(path: Path, make: Callable[[Path], None]) -> None:
+    make(path)
+    with pytest.raises(UserError, match=f"{path} is no regular file"):
         load(path)
 
 

@@ -2,15 +2,17 @@
 
 import shutil
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from mnist.data import DataParams, Examples, load_test, load_training
-from mnist.dataset import TEST_LABELS, TRAINING_IMAGES
+from mnist.dataset import FILES, TEST_LABELS, TRAINING_IMAGES
 from pipeline.errors import UserError
-from tests.tiny import tiny_images
+from tests.tiny import checksums, tiny_images
+from tests.tools.test_verify import flip_last_byte
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -19,6 +21,12 @@ with warnings.catch_warnings():
 
 def data_params(validation_size: int = 0, split_seed: int = 0) -> DataParams:
     return DataParams(dataset="mnist", validation_size=validation_size, split_seed=split_seed)
+
+
+def copy(raw: Path, folder: Path) -> Path:
+    """A copy of a folder like data/raw, and of the checksums beside it, that the test may change."""
+    shutil.copy(raw.parent / "checksums.txt", folder)
+    return Path(shutil.copytree(raw, folder / "raw"))
 
 
 def rows(examples: Examples) -> list[bytes]:
@@ -93,20 +101,36 @@ def test_one_training_image_is_enough(tiny_raw: Path) -> None:
 
 
 def test_missing_file_is_named(tiny_raw: Path, tmp_path: Path) -> None:
-    shutil.copytree(tiny_raw, tmp_path / "raw")
-    missing = tmp_path / "raw/MNIST/raw" / TEST_LABELS
+    raw = copy(tiny_raw, tmp_path)
+    missing = raw / "MNIST/raw" / TEST_LABELS
     missing.unlink()
     with pytest.raises(UserError, match="is missing: run `dvc repro download`") as raised:
-        load_test(tmp_path / "raw", data_params())
+        load_test(raw, data_params())
     assert str(missing) in str(raised.value)
 
 
-def test_damaged_file_is_named(tiny_raw: Path, tmp_path: Path) -> None:
-    shutil.copytree(tiny_raw, tmp_path / "raw")
-    damaged = tmp_path / "raw/MNIST/raw" / TRAINING_IMAGES
-    damaged.write_bytes(damaged.read_bytes()[:-1])
-    with pytest.raises(UserError, match=TRAINING_IMAGES):
-        load_training(tmp_path / "raw", data_params())
+@pytest.mark.parametrize("name", FILES)
+def test_flipped_bit_of_any_file_is_noticed_where_it_is_read(tiny_raw: Path, tmp_path: Path, name: str) -> None:
+    raw = copy(tiny_raw, tmp_path)
+    flip_last_byte(raw / "MNIST/raw" / name)
+    load, other = (load_training, load_test) if name.startswith("train") else (load_test, load_training)
+    with pytest.raises(UserError, match=f"{name} is damaged"):
+        load(raw, data_params())
+    other(raw, data_params())
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"), [(lambda content: content[:-1], "bytes long"), (lambda content: b"", "is not an idx file")]
+)
+def test_malformed_file_is_named_even_if_its_md5_is_the_known_one(
+    tiny_raw: Path, tmp_path: Path, damage: Callable[[bytes], bytes], complaint: str
+) -> None:
+    raw = copy(tiny_raw, tmp_path)
+    damaged = raw / "MNIST/raw" / TRAINING_IMAGES
+    damaged.write_bytes(damage(damaged.read_bytes()))
+    (tmp_path / "checksums.txt").write_text(checksums(raw / "MNIST/raw"))
+    with pytest.raises(UserError, match=f"{TRAINING_IMAGES} .*{complaint}"):
+        load_training(raw, data_params())
 
 
 def test_other_data_set_is_looked_for_in_its_own_folder(tiny_raw: Path) -> None:

@@ -1,15 +1,34 @@
 """Files and folders are written whole or not at all, and never into what was there."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pipeline.files import replace_folder, write_file
+from pipeline.errors import UserError
+from pipeline.files import read_regular, replace_folder, write_file
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_regular_file_of_an_allowed_size_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with pytest.raises(FileNotFoundError):
+        read_regular(path)
+    path.write_bytes(b"content")
+    assert read_regular(path) == read_regular(path, 7) == b"content"
+    with pytest.raises(UserError, match=f"{path} has 7 bytes; at most 6 are expected"):
+        read_regular(path, 6)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_regular_file_is_refused_and_not_read(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "file")
+    with pytest.raises(UserError, match=f"{tmp_path}/file is no regular file"):
+        read_regular(tmp_path / "file")
 
 
 def test_file_is_written_with_its_folder(tmp_path: Path) -> None:

@@ -1,12 +1,15 @@
 """A stage notices when what it was made from changed while it ran."""
 
+import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from pipeline.deps import read_deps
 from pipeline.errors import UserError
 from pipeline.inputs import Inputs
 from pipeline.params import Section
@@ -30,8 +33,9 @@ class Training(Section):
 
 @pytest.fixture(autouse=True)
 def _in_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A project of params.yaml, a data file, and a loaded module of its own."""
+    """A project of params.yaml, a data file, and a loaded module of its own, with a stage that depends on both."""
     monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").write_text("stages: {test: {deps: [data, mnist]}}\n", encoding="utf-8")
     Path("params.yaml").write_text(PARAMS, encoding="utf-8")
     Path("data").write_bytes(b"content")
     Path("mnist").mkdir()
@@ -48,7 +52,7 @@ def replace(path: str, old: str, new: str) -> None:
 
 
 def read_all() -> Inputs:
-    inputs = Inputs()
+    inputs = Inputs(read_deps("test"))
     inputs.param("recipe", str)
     inputs.param("training", Training)
     inputs.files([Path("data")])
@@ -62,7 +66,7 @@ def change_error(inputs: Inputs) -> str:
 
 
 def test_values_are_those_of_params() -> None:
-    inputs = Inputs()
+    inputs = Inputs(read_deps("test"))
     assert inputs.param("recipe", str) == "demo"
     assert inputs.param("training", Training) == Training(epochs=5, rate=0.5, schedule=Schedule(epochs=6))
 
@@ -101,7 +105,7 @@ def test_every_change_is_named() -> None:
     replace("params.yaml", "rate: 0.5", "rate: 0.25")
     Path("data").unlink()
     replace("mnist/code.py", "42", "43")
-    assert "running: params.yaml: training, mnist/code.py, data; " in change_error(inputs)
+    assert "running: params.yaml: training, data, mnist/code.py; " in change_error(inputs)
 
 
 @pytest.mark.parametrize(
@@ -120,15 +124,48 @@ def test_file_written_again_with_the_same_content_passes() -> None:
     inputs.verify_unchanged()
 
 
-def test_code_outside_the_project_is_not_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("tests").mkdir()
-    monkeypatch.chdir("tests")
-    assert list(Inputs().values()) == []
+@pytest.mark.parametrize("path", ["data", "mnist/code.py"])
+def test_edit_while_the_code_was_loaded_is_named(path: str) -> None:
+    deps = read_deps("test")
+    Path(path).write_bytes(b"edited")
+    with pytest.raises(UserError, match=f"^changed while the stage was running: {path};"):
+        Inputs(deps)
+
+
+def test_code_outside_the_project_is_not_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mnist.code", ModuleType("mnist.code"))
+    assert list(Inputs(read_deps("test")).values()) == []
 
 
 def test_missing_file_is_named() -> None:
     with pytest.raises(UserError, match="nowhere is missing"):
-        Inputs().files([Path("nowhere")])
+        Inputs(read_deps("test")).files([Path("nowhere")])
+
+
+def test_fifo_is_named_and_not_waited_for() -> None:
+    os.mkfifo("pipe")
+    with pytest.raises(UserError, match=r"^pipe is no regular file"):
+        Inputs(read_deps("test")).files([Path("pipe")])
+
+
+@pytest.mark.parametrize("dep", ["data", "mnist"])
+def test_missing_dep_is_named(dep: str) -> None:
+    Path(dep).rename("moved")
+    with pytest.raises(UserError, match=f"^{dep} is missing: run `dvc repro`"):
+        Inputs(read_deps("test"))
+
+
+def test_note_says_what_was_used_in_the_form_of_dvc_lock() -> None:
+    Path("pyproject.toml").write_text(f'[dependency-groups]\nsome = ["pyyaml=={version("pyyaml")}"]\n')
+    inputs = read_all()
+    inputs.versions("some")
+    assert inputs.note() == {
+        "deps": {"data": "9a0364b9e99bb480dd25e1f0284c8555", "mnist": "b6eb99d542a8b56b5bbf69749e88cc1f.dir"},
+        "params": {
+            "params.yaml": {"recipe": "demo", "training": {"epochs": 5, "rate": 0.5, "schedule": {"epochs": 6}}},
+            "pyproject.toml": {"dependency-groups.some": [f"pyyaml=={version('pyyaml')}"]},
+        },
+    }
 
 
 def test_values_name_everything_that_was_read() -> None:

@@ -41,6 +41,31 @@ def test_files_that_dvc_linked_to_its_cache_pass(tmp_path: Path) -> None:
     refuse_foreign(OUTPUTS)
 
 
+def test_file_whose_object_was_lost_passes(tmp_path: Path) -> None:
+    Path("data/raw/images").unlink()
+    Path("data/raw/images").symlink_to(tmp_path / "cache/files/md5" / "0a" / ("b" * 30))
+    refuse_foreign(OUTPUTS)
+
+
+def test_link_into_a_folder_that_is_named_like_an_object_is_refused(tmp_path: Path) -> None:
+    mine = tmp_path / "files/md5" / "0a" / ("b" * 30) / "mine"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    Path("data/raw/images").unlink()
+    Path("data/raw/images").symlink_to(mine)
+    assert refusal().startswith(f"data/raw/images is a link to {mine}: ")
+
+
+def test_folder_behind_a_link_is_not_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def walk(path: Path) -> None:
+        raise AssertionError(f"{path} may be a whole disk")
+
+    os.rename("data/raw", tmp_path / "moved")
+    Path("data/raw").symlink_to(tmp_path / "moved")
+    monkeypatch.setattr(os, "walk", walk)
+    assert refusal().startswith("data/raw is a link to ")
+
+
 @pytest.mark.parametrize("path", ["data", "data/raw", "data/raw/images", "data/model.safetensors"])
 def test_link_to_elsewhere_is_named_and_left_alone(tmp_path: Path, path: str) -> None:
     os.rename(path, tmp_path / "moved")

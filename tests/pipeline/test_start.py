@@ -10,15 +10,24 @@ import pytest
 from tests import ROOT
 from tests.project import STAGES
 
-PROGRAM = """
+MAIN = """
 import gc
-import pipeline.start
+from pipeline.start import DEPS
 enabled_while_importing = gc.isenabled()
 from pipeline.stage import stage
 num_objects = len(gc.get_objects())
-with stage("test"):
+with stage(DEPS):
     print(enabled_while_importing, gc.isenabled(), gc.get_freeze_count() >= num_objects)
 """
+
+
+def run_stage(folder: Path, pipeline: str = "stages: {some: {deps: [some]}}\n") -> subprocess.CompletedProcess[str]:
+    """Run the stage `some` of a project of its own."""
+    (folder / "some").mkdir()
+    (folder / "some/__main__.py").write_text(MAIN)
+    (folder / "dvc.yaml").write_text(pipeline)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, "-m", "some"], cwd=folder, env=environment, capture_output=True, text=True)
 
 
 def test_importing_a_stage_changes_nothing_for_who_imports_it() -> None:
@@ -33,10 +42,14 @@ print((gc.isenabled(), signal.getsignal(signal.SIGINT)) == before)
 
 
 def test_garbage_is_collected_in_the_stage_and_what_was_imported_is_left_alone(tmp_path: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", PROGRAM]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    done = run_stage(tmp_path)
     assert done.stdout.split() == ["False", "True", "True"]
+
+
+def test_stage_that_dvc_yaml_does_not_have_is_refused_in_one_line(tmp_path: Path) -> None:
+    done = run_stage(tmp_path, "stages: {}\n")
+    assert done.returncode == 1
+    assert done.stderr == "some: dvc.yaml has no stage some: run it in the project's root, by `dvc repro`\n"
 
 
 @pytest.mark.parametrize("stage", STAGES)

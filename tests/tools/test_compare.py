@@ -201,12 +201,42 @@ def test_altered_predictions_are_not_believed(two_commits: Project, tmp_path: Pa
     assert "undecided: data/predictions.csv of workspace is not the file that dvc.lock records" in output
 
 
-def test_unknown_revision_is_one_clear_line(two_commits: Project) -> None:
-    status, output = compare(two_commits, "nowhere")
+@pytest.mark.parametrize(
+    "revision",
+    [
+        "nowhere",
+        "",
+        "HEAD:dvc.lock",
+        "HEAD:",
+        "HEAD^{tree}",
+        ":/x",
+        "HEAD@{99}",
+        "a\nb",
+        "\udcff",
+        "x" * 5000,
+        "tree-tag",
+    ],
+)
+def test_revision_that_is_no_commits_is_one_clear_line(two_commits: Project, revision: str) -> None:
+    two_commits.run("git", "tag", "--force", "tree-tag", "HEAD^{tree}")
+    status, output = compare(two_commits, "HEAD", revision)
     assert status == UNDECIDED_STATUS
     assert output == (
-        "compare: unknown Git revision 'nowhere'; name a commit, branch, tag or experiment of this repository\n"
+        f"compare: {revision!r} names no commit, branch, tag or experiment of this repository, or several\n"
     )
+
+
+def test_object_that_is_no_commit_is_one_clear_line(two_commits: Project) -> None:
+    for name in ("HEAD:dvc.lock", "HEAD^{tree}"):
+        object_id = two_commits.run("git", "rev-parse", name).stdout.strip()
+        status, output = compare(two_commits, "--", object_id)
+        assert (status, output.count("\n")) == (UNDECIDED_STATUS, 1)
+        assert output.startswith(f"compare: '{object_id}' names no commit")
+
+
+def test_annotated_tag_is_its_commit(two_commits: Project) -> None:
+    two_commits.run("git", "tag", "--force", "--annotate", "--message", "release", "v1", "HEAD~1")
+    assert "test accuracy: worse: " in compare(two_commits, "v1", "HEAD")[1]
 
 
 def test_commit_without_results_is_one_clear_line(two_commits: Project) -> None:

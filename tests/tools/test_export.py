@@ -1,6 +1,7 @@
 """The ONNX file computes what the checkpoint does, and tells nothing of the machine that wrote it."""
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -63,11 +64,14 @@ def test_network_of_other_recipes_is_exported_to_equal_bytes(name: str, determin
     assert content == portable.encode(network, description)
 
 
-def test_file_that_computes_something_else_is_not_written(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("logit", "difference"), [(0, r"1.0e\+00"), (math.nan, "nan")])
+def test_file_that_computes_something_else_is_not_written(
+    project: Project, monkeypatch: pytest.MonkeyPatch, logit: float, difference: str
+) -> None:
     monkeypatch.chdir(project.folder)
     monkeypatch.setattr(portable, "encode", lambda network, description: b"")
-    monkeypatch.setattr(portable, "predict", lambda content, images: torch.zeros(len(images), 10))
-    with pytest.raises(UserError, match=r"data/model.onnx was not written: its logits differ by 1.0e\+00"):
+    monkeypatch.setattr(portable, "predict", lambda content, images: torch.full((len(images), 10), logit))
+    with pytest.raises(UserError, match=f"data/model.onnx was not written: its logits differ by {difference}"):
         export.export()
     assert not Path("data/model.onnx").exists()
 

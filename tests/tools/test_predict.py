@@ -1,5 +1,6 @@
 """tools.predict says what the pipeline's network says, of images in any form; a bad file spoils none of the others."""
 
+import hashlib
 import io
 import json
 import os
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from PIL import Image, ImageOps
 
 from mnist.checkpoint import Description, encode
@@ -28,9 +30,13 @@ from tools.digit.image import ALLOWED
 NUM_IMAGES = 200
 
 
-def write_model(dataset: Any = "mnist") -> None:
-    """An untrained network as data/model.safetensors of the current folder."""
+def write_model(dataset: Any = "mnist", weights_times: float = 1) -> None:
+    """An untrained network as data/model.safetensors of the current folder, and a dvc.lock that records it."""
     torch.manual_seed(0)
+    network = TwoLayer()
+    with torch.no_grad():
+        for weights in network.parameters():
+            weights.mul_(weights_times)
     description = Description(
         epoch=1,
         network=TwoLayerParams(name="two_layer"),
@@ -40,7 +46,14 @@ def write_model(dataset: Any = "mnist") -> None:
         environment={},
     )
     Path("data").mkdir(exist_ok=True)
-    Path("data/model.safetensors").write_bytes(encode(TwoLayer(), description))
+    record_model(encode(network, description))
+
+
+def record_model(content: bytes) -> None:
+    """Write data/model.safetensors, and a dvc.lock as of a run that wrote it."""
+    Path("data/model.safetensors").write_bytes(content)
+    out = {"path": "data/model.safetensors", "md5": hashlib.md5(content, usedforsecurity=False).hexdigest()}
+    Path("dvc.lock").write_text(yaml.safe_dump({"stages": {"evaluate": {"outs": [out]}}}))
 
 
 @pytest.fixture
@@ -50,6 +63,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_model()
     draw_seven().save("seven.png")
     return tmp_path
+
+
+def put_a_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
@@ -161,10 +179,12 @@ def test_good_files_end_with_status_0(folder: Path, monkeypatch: pytest.MonkeyPa
     ("spoil", "message"),
     [
         (lambda model: model.unlink(), "is missing: run `dvc repro`, or fetch it with `dvc pull`"),
-        (lambda model: model.write_bytes(b""), "is not a checkpoint of this project"),
+        (lambda model: record_model(b""), "is not a checkpoint of this project"),
         (lambda model: write_model("kmnist"), "was trained on kmnist, which has no digits"),
+        (lambda model: write_model(weights_times=1e30), "gives probabilities that are not finite, as its weights are"),
+        (put_a_fifo, "is no regular file: remove it, and `dvc checkout` or"),
     ],
-    ids=["missing", "empty", "of another data set"],
+    ids=["missing", "empty", "of another data set", "of huge weights", "a FIFO"],
 )
 def test_model_that_cannot_be_used_says_what_to_do(
     folder: Path,
@@ -174,7 +194,7 @@ def test_model_that_cannot_be_used_says_what_to_do(
     message: str,
 ) -> None:
     spoil(folder / "data/model.safetensors")
-    assert run_main(monkeypatch, "seven.png") == 1
-    said = capsys.readouterr().err
-    assert said.startswith("predict: data/model.safetensors ")
-    assert message in said
+    assert run_main(monkeypatch, "--json", "seven.png") == 1
+    shown, said = capsys.readouterr()
+    assert (shown, said.count("\n")) == ("", 1)
+    assert said.startswith(f"predict: data/model.safetensors {message}")

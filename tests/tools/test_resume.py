@@ -1,5 +1,6 @@
 """A training that was made elsewhere is made longer here, or it is said why not."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -42,3 +43,19 @@ def test_damaged_file_is_named_and_nothing_is_filled(restored: Path, name: str) 
 def test_without_the_optimizers_state_training_starts_anew(restored: Path) -> None:
     (restored / "data/optimizer.safetensors").unlink()
     assert fill_history().endswith("a training with a higher `epochs` will start anew")
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv: install util-linux")
+def test_repository_that_may_not_be_written_is_said_in_one_line(project: Project) -> None:
+    locks = project.folder / "data/.locks"
+    shutil.rmtree(locks)
+    locks.parent.chmod(0o555)
+    as_anybody = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    try:
+        done = project.fresh().run(*as_anybody, "python", "-m", "tools.resume", check=False)
+    finally:
+        locks.parent.chmod(0o755)
+    assert (done.returncode, done.stdout) == (
+        1,
+        "resume: [Errno 13] Permission denied: 'data/.locks': put that right, and run it again\n",
+    )

@@ -24,7 +24,9 @@ from dvc_objects.fs.errors import RemoteMissingDepsError
 from pipeline.errors import UserError
 from tests.project import NUM_EPOCHS, STAGES, Project, stages_run
 from tests.remotes import KEY, SECRET, SERVERS, Server, clone, share
+from tools.share import has_history
 from tools.store.remote import open_remote
+from tools.store.run_cache import LARGEST_BYTES, entry_of
 
 CORRUPTED, MISSING, UNCHECKED = 1, 2, 4
 OBJECTS_BEFORE_THE_END = 2
@@ -67,11 +69,14 @@ class Store:
     def objects(self) -> list[str]:
         return self._find("files")
 
-    def _find(self, folder: str) -> list[str]:
+    def damaged(self) -> list[str]:
+        return self._find("damaged", "*")
+
+    def _find(self, folder: str, files: str = "*/*/*") -> list[str]:
         root = f"{self._root}/{folder}"
         found: list[str] = []
         if self._fs is None:
-            found = [str(path) for path in Path(root).glob("*/*/*")]
+            found = [str(path) for path in Path(root).glob(files)]
         else:
             with contextlib.suppress(FileNotFoundError):  # Before the first push there is no bucket.
                 found = self._fs.find(root)
@@ -83,10 +88,11 @@ class Store:
         return Path(self._root, path).read_bytes()
 
     def write(self, path: str, content: bytes) -> None:
-        self.remove(path)
         if self._fs:
             self._fs.pipe_file(f"{self._root}/{path}", content)
         else:
+            Path(self._root, path).unlink(missing_ok=True)
+            Path(self._root, path).parent.mkdir(parents=True, exist_ok=True)
             Path(self._root, path).write_bytes(content)
 
     def remove(self, path: str) -> None:
@@ -131,11 +137,11 @@ def test_damaged_objects_and_entries_are_named_set_aside_and_mended(shared: tupl
         ("corrupted", f"data/checkpoints ({locked_md5(project, 'data/checkpoints')}): has md5"),
         ("corrupted", f"data/predictions.csv ({locked_md5(project, 'data/predictions.csv')}): has md5"),
         ("missing", f"data/model.safetensors ({locked_md5(project, 'data/model.safetensors')}): is not there"),
-        ("corrupted", f"run-cache entry {entry.removeprefix('runs/')}: its content belongs to"),
+        ("warning", f"run-cache entry {entry.removeprefix('runs/')}: its content belongs to"),
     ):
         assert f"{problem:<10} remote share {what}" in output
     assert snapshot(other) == before
-    assert len(list((other.folder / ".dvc/tmp/share/aside").iterdir())) == 3
+    assert len(list((other.folder / ".dvc/tmp/share/aside").iterdir())) == 2
     assert share(other, server, "pull", "--optional", expected=CORRUPTED)
     assert snapshot(other) == before
     verify(project, server, expected=CORRUPTED | MISSING)
@@ -144,6 +150,75 @@ def test_damaged_objects_and_entries_are_named_set_aside_and_mended(shared: tupl
     share(other, server, "pull")
     assert other.results() == project.results()
     verify(other, server)
+
+
+def altered_run(project: Project) -> tuple[str, bytes]:
+    """The path on a remote and the content of a run that gives other predictions for the inputs in dvc.lock."""
+    stage = yaml.safe_load((project.folder / "dvc.lock").read_text())["stages"]["evaluate"]
+    stage["outs"][1]["md5"] = "0" * 32
+    return f"runs/{entry_of(stage).name}", yaml.safe_dump(stage, sort_keys=False).encode()
+
+
+def test_foreign_file_among_the_runs_is_warned_of_and_removed_by_push(shared: tuple[Project, Server]) -> None:
+    project, server = shared
+    store, other = Store(server), clone(project, "foreign")
+    entry = store.entries()[0]
+    places = [f"runs/{digit * 2}/{digit * 64}/{digit * 64}" for digit in "abc"]
+    whys = ["it is no run-cache entry", "it is no run-cache entry", "its content belongs to"]
+    foreign = dict(zip(places, [b"thumbs", bytes(2 * LARGEST_BYTES), store.read(entry)], strict=True))
+    for path, content in foreign.items():
+        store.write(path, content)
+    output = share(other, server, "pull")
+    for path, why in zip(places, whys, strict=True):
+        line = f"warning    remote share run-cache entry {path.removeprefix('runs/')}: {why}"
+        [said] = [text for text in output.splitlines() if text.startswith(line)]
+        assert said.endswith("; it is not used, and `push` removes it")
+    assert other.results() == project.results()
+    assert output.count("warning") == share(other, server, "pull", "--optional").count("warning") == len(foreign)
+
+    output = share(other, server, "push")
+    assert output.count("it was moved into the remote's folder `damaged`") == len(foreign)
+    assert set(foreign.values()) <= {store.read(path) for path in store.damaged()}
+    assert not foreign.keys() & set(store.entries())
+    assert "warning" not in share(other, server, "pull")
+
+
+def test_run_that_gives_other_results_is_an_error_until_a_push_removes_it(shared: tuple[Project, Server]) -> None:
+    project, server = shared
+    store, other = Store(server), clone(project, "altered")
+    path, content = altered_run(project)
+    store.write(path, content)
+    output = share(other, server, "pull", expected=CORRUPTED)
+    name, why = path.removeprefix("runs/"), "for the inputs in dvc.lock it restores another data/predictions.csv"
+    assert f"corrupted  remote share run-cache entry {name}: {why}; set aside as " in output
+    output = share(project, server, "push")
+    assert f"warning    remote share run-cache entry {name}: {why}; it was moved into" in output
+    assert path not in store.entries()
+    share(other, server, "pull")
+    assert other.results() == project.results()
+
+
+def test_lost_history_is_filled_by_a_pull_and_a_whole_one_is_not_spoken_of(shared: tuple[Project, Server]) -> None:
+    project, server = shared
+    other = clone(project, "forgetful")
+    history = other.folder / "data/.resume"
+    share(other, server, "pull")
+    whole = {path: path.read_bytes() for path in history.glob("*/*")}
+    assert share(other, server, "pull") == "share: all is there and right; files fetched from remote share: 0\n"
+    shutil.rmtree(history)
+    assert f"share: {NUM_EPOCHS} epochs, trained elsewhere, are now kept here" in share(other, server, "pull")
+    assert {path: path.read_bytes() for path in history.glob("*/*")} == whole
+
+
+@pytest.mark.parametrize("lost", ["manifest.json", "epoch_002.safetensors", "optimizer_*.safetensors"])
+def test_history_that_lost_a_file_is_not_taken_for_whole(
+    project: Project, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    monkeypatch.chdir(project.folder)
+    assert has_history()
+    for path in Path("data/.resume").glob(f"*/{lost}"):
+        path.unlink()
+    assert not has_history()
 
 
 def test_pull_leaves_what_a_killed_run_made_and_repro_records_it(shared: tuple[Project, Server]) -> None:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from dvc_objects.fs import generic
@@ -11,11 +12,12 @@ from dvc_objects.fs.local import localfs
 
 from mnist.paths import CHECKPOINTS, TRAIN_CSV
 from pipeline.files import sha256_of
+from tools.store.notes import contradiction
 from tools.store.objects import NUM_THREADS, Finding, Problem, compare, md5_of_file, reason
 from tools.store.outputs import recorded_sha256
 from tools.store.project import Project
 from tools.store.remote import Remote
-from tools.store.run_cache import Entry, Runs, parse_entry
+from tools.store.run_cache import Entry, Runs, judge, parse_entry, read_entry
 
 
 class Fetcher:
@@ -40,25 +42,19 @@ class Fetcher:
 
     def runs(self, runs: Runs) -> list[Finding]:
         """Bring the run-cache entries that this commit may use, with their outputs; return what is wrong."""
-        findings = []
+        findings: list[Finding] = []
         with ThreadPoolExecutor(NUM_THREADS) as executor:
             contents = list(executor.map(self._read, self._remote.entries))
         for name, content in zip(self._remote.entries, contents, strict=True):
-            title = self._remote.entry_title(name)
-            if isinstance(content, Exception):
-                findings.append(Finding(Problem.UNCHECKED, title, reason(content)))
-                continue
-            try:
-                entry = parse_entry(name, content)
-                if not runs.fit(entry):
-                    continue
-                if contradiction := runs.contradiction(entry):
-                    raise ValueError(contradiction)
-            except ValueError as error:
-                findings.append(self._refuse(title, str(error), self._entry_path(name, content)))
-                continue
-            findings += self._run(entry, content)
-        return findings
+            if isinstance(content, bytes):
+                findings += self._take(name, content, runs)
+            elif content is not None:
+                findings.append(content)
+        unused = "it is not used, and `push` removes it"
+        return [
+            replace(finding, detail=f"{finding.detail}; {unused}") if finding.problem is Problem.WARNING else finding
+            for finding in findings
+        ]
 
     def recorded_sha256(self, checkpoints: str) -> list[Finding]:
         """The checkpoints, of a folder in the cache, that are not those of metrics/train.csv, a file in git."""
@@ -89,6 +85,8 @@ class Fetcher:
 
     def _bring(self, title: str, oid: str, incoming: Path) -> Finding | None:
         try:
+            if self._remote.store.is_irregular(oid):
+                return Finding(Problem.CORRUPTED, title, "is no regular file")
             generic.copy(self._remote.fs, self._remote.store.path(oid), localfs, str(incoming.resolve()))
         except FileNotFoundError:
             return compare(title, oid, None)
@@ -100,23 +98,36 @@ class Fetcher:
         self.fetched.append(oid)
         return None
 
-    def _read(self, name: str) -> bytes | Exception:
-        """An entry's content, from here if it is right, else from the remote."""
+    def _read(self, name: str) -> bytes | Finding | None:
+        """An entry's content, from here if it is right, else from the remote; or why it cannot be read."""
         path = self._project.runs / name
         try:
-            if path.is_file():
+            if (content := read_entry(path)) is not None:
                 with suppress(ValueError):
-                    content = path.read_bytes()
                     parse_entry(name, content)
                     return content
                 self._set_aside(path)
-            return self._remote.read_entry(name) or b""
-        except Exception as error:  # A remote's library raises what it likes.
-            return error
+        except OSError as error:
+            return Finding(Problem.UNCHECKED, f"cache run-cache entry {name}", reason(error))
+        return self._remote.look_at(name)
+
+    def _take(self, name: str, content: bytes, runs: Runs) -> list[Finding]:
+        """Bring what an entry restores, and the entry, if this commit may use it; return what is wrong."""
+        judged = judge(self._remote.entry_title(name), name, content, runs)
+        if isinstance(judged, Entry):
+            return self._run(judged, content)
+        if judged is None:
+            return []
+        if judged.problem is Problem.CORRUPTED:
+            return [self._refuse(judged.name, judged.detail, self._entry_path(name, content))]
+        return [judged]
 
     def _run(self, entry: Entry, content: bytes) -> list[Finding]:
         """Bring the outputs of an entry, and the entry; without all of them it is of no use, and no error."""
         wrong = self.outputs(entry.outs).values()
+        if not wrong and (difference := contradiction(entry, self._cache.read_note)):
+            title = self._remote.entry_title(entry.name)
+            return [self._refuse(title, difference, self._entry_path(entry.name, content))]
         path = self._project.runs / entry.name
         if not wrong and not path.is_file():
             odb = self._project.repo.cache.legacy
@@ -142,6 +153,8 @@ class Fetcher:
         """Move a wrong file to where nothing uses it."""
         aside = self._aside / (path.name if path.parent == self._incoming else "".join(path.parts[-2:]))
         aside.parent.mkdir(parents=True, exist_ok=True)
+        if aside.is_dir() and not aside.is_symlink():  # It stood in the place of a file.
+            shutil.rmtree(aside)
         aside.unlink(missing_ok=True)
         shutil.move(path, aside)
         return aside

@@ -1,6 +1,7 @@
 """Reads objects of DVC's stores, every byte: DVC itself trusts their modes and times, and a remote unseen."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,8 +18,9 @@ NUM_THREADS = 8  # A remote answers many questions at once.
 
 
 class Problem(IntFlag):
-    """The bits of the exit status."""
+    """The bits of the exit status; a warning is none of them."""
 
+    WARNING = 0
     CORRUPTED = 1
     MISSING = 2
     UNCHECKED = 4
@@ -55,10 +57,24 @@ class Store:
         """The content of an object."""
         return bytes(self.odb.fs.cat_file(self.path(oid)))
 
+    def read_note(self, name: str, oid: str) -> bytes | None:
+        """The content of a small object, if it is there and right."""
+        return self.read(oid) if self.check(name, oid) is None else None
+
+    def is_irregular(self, oid: str) -> bool:
+        """Whether something that nobody should open is in the place of an object: a folder, FIFO, device, broken link.
+
+        Only of this machine's files: other stores answer for themselves, and each question takes its time.
+        """
+        path = self.path(oid)
+        return self.odb.fs.protocol == "local" and os.path.lexists(path) and not os.path.isfile(path)
+
     def check(self, name: str, oid: str) -> Finding | None:
         """What is wrong with an object."""
         title = self.title(name, oid)
         try:
+            if self.is_irregular(oid):
+                return Finding(Problem.CORRUPTED, title, "is no regular file")
             with self.odb.fs.open(self.path(oid), "rb") as file:
                 return compare(title, oid.removesuffix(".dir"), md5_of(file))
         except FileNotFoundError:

@@ -9,6 +9,8 @@ from mnist.paths import TRAIN_CSV, checkpoint_path
 from mnist.trained import read_trained
 from pipeline.errors import UserError
 from pipeline.files import sha256_of
+from tools.store.lock import read_lock
+from tools.store.notes import contradictions
 from tools.store.objects import Finding, Problem, Store, compare, md5_of_file, reason
 from tools.store.project import Project
 from tools.store.remote import open_remote
@@ -21,6 +23,7 @@ def check_outputs(remote: str | None = None) -> tuple[int, list[Finding]]:
     """
     with Repo() as repo:
         project = Project(repo)
+        project.refuse_foreign()
         stores, findings = [project.cache], []
         if remote is not None:
             try:
@@ -33,6 +36,7 @@ def check_outputs(remote: str | None = None) -> tuple[int, list[Finding]]:
         for store in stores:
             wrong = store.check_all(objects)
             checks += [wrong.get(path) for path in objects]
+        findings += contradictions(read_lock(), project.cache.read_note)
     return len(checks), findings + [finding for finding in checks if finding is not None]
 
 

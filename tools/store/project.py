@@ -8,6 +8,7 @@ from pathlib import Path
 from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
 
+from pipeline.links import refuse_foreign
 from tools.store.lock import LOCK, read_lock
 from tools.store.objects import Store, md5_of_file
 from tools.store.run_cache import Runs, Shape, entry_of
@@ -43,6 +44,10 @@ class Project:
         kept = {out.def_path for out in self.repo.index.outs if out.use_cache}
         return {path: oid for path, oid in self.recorded().items() if path in kept}
 
+    def refuse_foreign(self) -> None:
+        """Raise UserError if an output is a link to elsewhere, or no regular file; see `pipeline.links`."""
+        refuse_foreign(Path(out.def_path) for out in self.repo.index.outs)
+
     def is_recorded(self, path: Path) -> bool:
         """Whether an output in the workspace is, byte for byte, what dvc.lock records."""
         return (path.as_posix(), md5_of_file(path)) in self.recorded().items()
@@ -57,12 +62,12 @@ class Project:
         seen = [path for path in paths if not self.repo.dvcignore.is_ignored_file(str(path))]
         return sorted(self.cache.check_all({path.as_posix(): str(md5_of_file(path)) for path in seen}))
 
-    def checkout(self, outs: Iterable[str]) -> bool:
-        """Make outputs in the workspace what dvc.lock records; return whether that changed any."""
+    def checkout(self, outs: Iterable[str]) -> None:
+        """Make outputs in the workspace what dvc.lock records."""
         self.repo.drop_data_index()  # DVC would remember a folder's listing as it was before.
         # Named one by one: DVC would remove those that dvc.lock does not record.
-        targets = list(outs)
-        return bool(targets) and any(self.repo.checkout(targets=targets)["stats"].values())
+        if targets := list(outs):
+            self.repo.checkout(targets=targets)
 
     def usable_runs(self) -> Runs:
         """Which run-cache entries this commit may use."""

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from dvc.repo import Repo
 from dvc_objects.fs.errors import RemoteMissingDepsError
 
 from pipeline.errors import UserError
-from tools.store.objects import Store, reason
+from tools.store.objects import Finding, Problem, Store, reason
+from tools.store.run_cache import LARGEST_BYTES, read_entry
 
-ENTRY_NAME = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}/[0-9a-f]{64}")
+ENTRY_PATH = re.compile(r"runs/([0-9a-f]{2}/[0-9a-f]{64}/[0-9a-f]{64})")
 
 
 class Unavailable(UserError):
@@ -33,7 +35,7 @@ class Remote:
     store: Store
     root: str
     is_there: bool  # Whether the folder, bucket's prefix or the like exists.
-    entries: tuple[str, ...]  # `<two digits>/<key>/<value>` each
+    entries: dict[str, bool]  # `<two digits>/<key>/<value>`: whether it can be an entry, as far as a listing says.
 
     @property
     def fs(self) -> Any:
@@ -49,17 +51,32 @@ class Remote:
         return f"{self.store.name} run-cache entry {entry}"
 
     def read_entry(self, entry: str) -> bytes | None:
-        """A run-cache entry's content, or None if there is none."""
+        """A run-cache entry's content, or None if there is none; see `run_cache.read_entry`."""
+        path = self.entry_path(entry)
         try:
-            return bytes(self.fs.cat_file(self.entry_path(entry)))
+            return read_entry(Path(path)) if isinstance(self.fs, LocalFileSystem) else bytes(self.fs.cat_file(path))
         except FileNotFoundError:
             return None
+
+    def look_at(self, entry: str) -> bytes | Finding | None:
+        """The same of one of `entries`, without reading what cannot be one; or why it cannot be read."""
+        try:
+            return self.read_entry(entry) if self.entries[entry] else b""
+        except Exception as error:  # A remote's library raises what it likes.
+            problem = Problem.WARNING if isinstance(error, PermissionError) else Problem.UNCHECKED
+            return Finding(problem, self.entry_title(entry), reason(error))
 
     def set_aside(self, path: str) -> None:
         """Move a damaged file of the remote to its folder `damaged`."""
         folder = self.fs.join(self.root, "damaged")
         self.fs.makedirs(folder, exist_ok=True)
-        self.fs.move(path, self.fs.join(folder, "".join(self.fs.parts(path)[-2:])))
+        aside = self.fs.join(folder, "".join(self.fs.parts(path)[-2:]))
+        while self.fs.exists(aside):  # The same was damaged before.
+            aside += "+"
+        if isinstance(self.fs, LocalFileSystem):
+            shutil.move(path, aside)  # Not its own `move`, which copies what a link leads to.
+        else:
+            self.fs.move(path, aside)
 
 
 def open_remote(repo: Repo, name: str | None) -> Remote:
@@ -73,13 +90,11 @@ def open_remote(repo: Repo, name: str | None) -> Remote:
         raise Unavailable(f"remote {name} is HTTP, which cannot hold a run-cache: use webdav:// instead")
     try:
         folders = _folders(fs, root)
-        found = fs.find(fs.join(root, "runs")) if folders and "runs" in folders else []
+        entries = _entries(fs, fs.join(root, "runs")) if folders and "runs" in folders else {}
     except Exception as error:  # Each kind of remote raises its own.
         raise Unavailable(f"remote {name} does not answer, or refuses: {reason(error)}") from None
     if folders is None and fs.protocol.startswith("webdav"):
         raise Unavailable(f"remote {name}: the folder of its URL is not there, and must be made on the server first")
-    names = ("/".join(fs.parts(path)[-3:]) for path in found)
-    entries = tuple(name for name in names if ENTRY_NAME.fullmatch(name))  # And not one that is being written.
     return Remote(store, root, folders is not None, entries)
 
 
@@ -120,3 +135,20 @@ def _folders(fs: Any, root: str) -> set[str] | None:
         return {fs.name(path.rstrip("/")) for path in fs.ls(root, detail=False)}
     except FileNotFoundError:
         return None
+
+
+def _entries(fs: Any, runs: str) -> dict[str, bool]:
+    """What is in the places of run-cache entries; see `Remote.entries`."""
+    if isinstance(fs, LocalFileSystem):
+        found = {str(path): True for path in Path(runs).glob("*/*/*")}
+    else:
+        found = {path: _can_be_entry(info) for path, info in fs.fs.find(runs, detail=True).items()}
+    entries = {}
+    for path in sorted(found):
+        if match := ENTRY_PATH.fullmatch("/".join(fs.parts(path)[-4:])):  # Not one that is being written.
+            entries[match[1]] = found[path]
+    return entries
+
+
+def _can_be_entry(info: dict[str, Any]) -> bool:
+    return info["type"] == "file" and (info["size"] or 0) <= LARGEST_BYTES  # Some servers tell no size.

@@ -11,10 +11,11 @@ import dvc.api
 import pandas as pd
 from dvc.exceptions import DvcException, PathMissingError
 from dvc.repo import Repo
-from dvc.scm import SCMError
+from dvc.scm import SCMError, resolve_rev
 
 from mnist.paths import EVALUATE_JSON, PREDICTIONS_CSV, RAW_DATA
 from pipeline.errors import UserError
+from tools.store.git import git
 from tools.store.lock import LOCK, locked_outputs, parse_lock
 from tools.store.objects import md5_of
 
@@ -40,6 +41,8 @@ class Results:
 def read_results(revision: str) -> Results:
     """Return the results of a git revision, or of the workspace; raise UserError if there are none."""
     try:
+        if revision != WORKSPACE:
+            _check_commit(revision)
         metrics = json.loads(_read(EVALUATE_JSON, revision))
         if not isinstance(metrics, dict) or not all(isinstance(value, int | float) for value in metrics.values()):
             raise ValueError(f"{EVALUATE_JSON} is not numbers by name")
@@ -47,8 +50,6 @@ def read_results(revision: str) -> Results:
         recipe = stages["train"]["params"]["params.yaml"]["recipe"]
         locked = locked_outputs(stages)
         data_md5 = locked[RAW_DATA.as_posix()]
-    except SCMError as error:
-        raise UserError(f"{_one_line(error)}; name a commit, branch, tag or experiment of this repository") from None
     except (DvcException, OSError) as error:
         raise UserError(f"{revision} has no results: {_one_line(error)}; run `dvc repro` there and commit") from None
     except (KeyError, TypeError, ValueError) as error:
@@ -58,6 +59,18 @@ def read_results(revision: str) -> Results:
     except UserError as error:  # Metrics can be compared all the same.
         predictions, problem = None, str(error)
     return Results(revision, recipe, metrics, data_md5, predictions, problem)
+
+
+def _check_commit(revision: str) -> None:
+    """Raise UserError unless a revision is a commit's: DVC takes none for the workspace, and trips over a file's."""
+    try:
+        with Repo() as repo:
+            object_id = resolve_rev(repo.scm, revision) if revision else ""
+        is_commit = git("cat-file", "-t", object_id) == "commit"
+    except (SCMError, UserError, ValueError):
+        is_commit = False
+    if not is_commit:
+        raise UserError(f"{revision!r} names no commit, branch, tag or experiment of this repository, or several")
 
 
 def _read_predictions(revision: str, md5: str | None) -> pd.DataFrame:

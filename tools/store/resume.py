@@ -14,6 +14,7 @@ from mnist.paths import OPTIMIZER, TRAIN_CSV, checkpoint_path
 from mnist.trained import EpochRecord, read_trained
 from pipeline.errors import UserError
 from pipeline.files import sha256_of
+from pipeline.links import refuse_foreign
 from pipeline.stage import lock
 from stages.train.history import METADATA_KEY, History
 from tools.store.lock import LOCK, locked_outputs, read_lock
@@ -28,6 +29,7 @@ def fill_history() -> str:
     Raises:
         UserError: a file is damaged or missing, or they do not belong together; the message names it.
     """
+    refuse_foreign(map(Path, locked_outputs(read_lock())))  # Before any advice to check out.
     if not OPTIMIZER.is_file() or not TRAIN_CSV.is_file():
         return f"{OPTIMIZER} or {TRAIN_CSV} is not there: a training with a higher `epochs` will start anew"
     for path in (OPTIMIZER, TRAIN_CSV):

@@ -4,13 +4,18 @@ DVC looks an entry up by its folder's name, a hash of the command, the inputs, a
 restores what the entry says, without comparing the two.
 """
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
 from dvc.utils import dict_sha256
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from tools.store.listing import MD5
+from tools.store.objects import Finding, Problem
 
 # More than DVC ever writes: an entry has some kilobytes, and its parameters are the deepest part.
 LARGEST_BYTES, DEEPEST = 1 << 20, 20
@@ -28,11 +33,15 @@ class Shape:
 
 @dataclass(frozen=True)
 class Entry:
-    """What one run of a stage read and made; `name` is its path below `runs`, `outs` has md5s by path."""
+    """What one run of a stage read and made.
+
+    `name` is its path below `runs`, `deps` and `outs` have md5s by path, `params` values by file and key.
+    """
 
     name: str
     cmd: str
     deps: dict[str, str]
+    params: dict[str, dict[str, Any]]
     outs: dict[str, str]
 
     @property
@@ -67,6 +76,30 @@ class Runs:
         return None
 
 
+def read_entry(path: Path) -> bytes | None:
+    """Return what is in the place of an entry, None if nothing is; of what cannot be one nothing, or only a part."""
+    if not path.is_file():
+        return b"" if os.path.lexists(path) else None
+    with path.open("rb") as file:
+        return file.read(LARGEST_BYTES + 1)
+
+
+def judge(title: str, name: str, content: bytes, runs: Runs) -> Entry | Finding | None:
+    """Return the entry that a file has for the commit, None if it is of another, or what is wrong with it.
+
+    A file that is no entry is only warned of: nothing can use it.
+    """
+    try:
+        entry = parse_entry(name, content)
+    except ValueError as error:
+        return Finding(Problem.WARNING, title, str(error))
+    if not runs.fit(entry):
+        return None
+    if contradiction := runs.contradiction(entry):
+        return Finding(Problem.CORRUPTED, title, contradiction)
+    return entry
+
+
 def parse_entry(name: str, content: bytes) -> Entry:
     """Return the entry in a file `<two digits>/<key>/<value>` below `runs`.
 
@@ -76,23 +109,22 @@ def parse_entry(name: str, content: bytes) -> Entry:
     try:
         if len(content) > LARGEST_BYTES or not _is_plain(content):
             raise TypeError
-        document = yaml.safe_load(content)
-        cmd = document["cmd"]
-        deps, outs = (_hashes(document[part]) for part in ("deps", "outs"))
-        key, value = _key(document), dict_sha256(document, exclude=NOT_HASHED)
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+        entry = entry_of(YAML(typ="safe").load(content))  # As DVC reads it: to PyYAML, 5e-05 is no number.
+    except (yaml.YAMLError, YAMLError, ValueError, KeyError, TypeError, AttributeError):
         raise ValueError("it is no run-cache entry") from None
-    if not isinstance(cmd, str) or not outs:
+    if not isinstance(entry.cmd, str) or not entry.outs:
         raise ValueError("it is no run-cache entry")
-    if name != f"{key[:2]}/{key}/{value}":
+    if name != entry.name:
+        key, value = entry.name.split("/")[1:]
         raise ValueError(f"its content belongs to {key[:8]}.../{value[:8]}...: it was altered, or misplaced")
-    return Entry(name, cmd, deps, outs)
+    return entry
 
 
 def entry_of(lock: dict[str, Any]) -> Entry:
     """The entry that DVC would make of a stage of dvc.lock."""
     key, value = _key(lock), dict_sha256(lock, exclude=NOT_HASHED)
-    return Entry(f"{key[:2]}/{key}/{value}", lock["cmd"], _hashes(lock["deps"]), _hashes(lock["outs"]))
+    deps, outs = _hashes(lock["deps"]), _hashes(lock["outs"])
+    return Entry(f"{key[:2]}/{key}/{value}", lock["cmd"], deps, lock.get("params", {}), outs)
 
 
 def _is_plain(content: bytes) -> bool:

@@ -18,8 +18,8 @@ from dvc.repo import Repo
 
 from pipeline.errors import UserError
 from pipeline.stage import LOCKS
+from tools.store.git import git
 from tools.trials.experiment import REFS
-from tools.trials.git import git
 
 SECONDS_TO_WAIT = 15.0  # For what a killed worker left running, which ends by itself.
 OWN = "refs/sweep/commit"  # What was fetched; what no ref names git would remove some day.

@@ -7,6 +7,7 @@ from dvc.repo import Repo
 
 from pipeline.errors import UserError
 from tools.store.fetch import Fetcher
+from tools.store.git import git
 from tools.store.project import Project
 from tools.store.remote import open_remote
 from tools.store.send import Sender
@@ -20,7 +21,6 @@ from tools.trials.experiment import (
     refuse_difference,
 )
 from tools.trials.finished import problem_of
-from tools.trials.git import git
 from tools.trials.trial import Trial
 
 

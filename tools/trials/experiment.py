@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.errors import UserError
+from tools.store.git import git
 from tools.store.lock import LOCK, locked_outputs, parse_lock
-from tools.trials.git import git
 from tools.trials.trial import PREFIX, Trial
 
 REFS = "refs/exps"

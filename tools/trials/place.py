@@ -6,7 +6,7 @@ from typing import Any
 
 import dask.config
 
-from tools.trials.git import git
+from tools.store.git import git
 
 
 @dataclass(frozen=True)

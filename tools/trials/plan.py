@@ -15,7 +15,7 @@ from mnist.data import DataParams
 from pipeline.errors import UserError
 from pipeline.params import PARAMS_FILE, read_param
 from stages.train.recipe import Recipe
-from tools.trials.git import git
+from tools.store.git import git
 from tools.trials.trial import Trial
 
 SETTING = re.compile(r"(?:recipes\.([^.=]+)|data)\.[^=]+=.+")

@@ -8,11 +8,11 @@ import pandas as pd
 from dvc.repo import Repo
 
 from mnist.paths import CHECKPOINTS_CSV, EVALUATE_JSON, PREDICTIONS_CSV, TRAIN_CSV
+from tools.store.git import git
 from tools.store.objects import Store
 from tools.store.project import Project
 from tools.trials.experiment import Experiment, read_outputs
 from tools.trials.finished import finished_trials
-from tools.trials.git import git
 from tools.trials.trial import Trial
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from dvc.repo import Repo
 
 from pipeline.errors import UserError
+from tools.store.git import environment, git
 from tools.store.project import Project
 from tools.trials.clone import Clone, claim
 from tools.trials.exchange import send_experiment, send_outputs
 from tools.trials.experiment import Experiment, commit_experiment, ref_of
 from tools.trials.finished import problem_of
-from tools.trials.git import git
 from tools.trials.log import Log
 from tools.trials.place import my_place
 from tools.trials.process import start
@@ -54,7 +54,7 @@ def _run_experiment(trial: Trial, clone: Clone) -> Log:
         own["MNIST_DIR"] = str(Path(folder).resolve())
     log = Log()
     command = ["dvc", "exp", "run", "--name", trial.name, *settings]
-    with start(command, clone.folder, os.environ | own, clone.lock) as process:
+    with start(command, clone.folder, environment() | own, clone.lock) as process:
         for line in process.stdout or ():
             log.add(line.rstrip())
     if process.returncode != 0:

@@ -1,0 +1,26 @@
+"""Runs git in a folder, on the repository of that folder, also where a hook's variables name another one."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from pipeline.errors import UserError
+
+# Not where the repository is, but how git works (`git -c`; `safe.directory` in containers): also what it runs for a
+# submodule gets them from git.
+CONFIGURATION = ("GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT")
+
+
+def environment() -> dict[str, str]:
+    """This process's environment without the variables that tie git to one repository, as GIT_DIR does."""
+    command = ["git", "rev-parse", "--local-env-vars"]
+    local = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return {name: value for name, value in os.environ.items() if name not in local or name in CONFIGURATION}
+
+
+def git(*arguments: str, folder: Path = Path()) -> str:
+    """Return what git prints; raise UserError with its reason if it fails."""
+    done = subprocess.run(["git", *arguments], cwd=folder, env=environment(), capture_output=True, text=True)
+    if done.returncode != 0:
+        raise UserError(f"git {arguments[0]}: {' '.join(done.stderr.split())}")
+    return done.stdout.strip()
