@@ -19,7 +19,9 @@ ROW_HEIGHT = 72
 TEXT_SHIFT, DOTS_SHIFT = -0.5, 0.22  # In rows, from where the mean is.
 TEXT_LIMIT = 340  # A phone's width.
 FEW_TICKS = alt.Axis(tickCount=5)
-WHOLE = alt.Axis(labelExpr="datum.value % 1 ? '' : datum.label")  # Of few epochs, halves would have ticks, too.
+WHOLE = alt.Axis(
+    labelExpr="datum.value % 1 ? '' : format(datum.value, 'd')"
+)  # Of few epochs, halves would have ticks, too.
 ENDS = ("percent", "low", "high")
 
 
