@@ -45,7 +45,6 @@ def refusal(project: Project, stage: str) -> str:
     ],
 )
 def test_stage_reads_no_damaged_data(project: Project, stage: str, name: str) -> None:
-    project.set_param("recipes.demo.seed", 1)
     flip_bit(project.folder / RAW / name)
     assert refusal(project, stage).startswith(f"{stage}: {RAW}/{name} is damaged: its md5 is ")
 

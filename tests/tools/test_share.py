@@ -155,7 +155,8 @@ def test_damaged_objects_and_entries_are_named_set_aside_and_mended(shared: tupl
 def altered_run(project: Project) -> tuple[str, bytes]:
     """The path on a remote and the content of a run that gives other predictions for the inputs in dvc.lock."""
     stage = yaml.safe_load((project.folder / "dvc.lock").read_text())["stages"]["evaluate"]
-    stage["outs"][1]["md5"] = "0" * 32
+    [predictions] = [out for out in stage["outs"] if out["path"] == "data/predictions.csv"]
+    predictions["md5"] = "0" * 32
     return f"runs/{entry_of(stage).name}", yaml.safe_dump(stage, sort_keys=False).encode()
 
 
