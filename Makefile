@@ -39,8 +39,10 @@ export: .venv/.installed-export  ## write data/model.onnx, the network for progr
 	@python -m tools.export
 
 .PHONY: sweep
-sweep: restore .venv/.installed-sweep  ## train two recipes with 5 seeds each; TRIALS="--recipe NAME --seeds N": others
+sweep: restore .venv/.installed-sweep  ## train two recipes with 5 seeds each, and compare; TRIALS="--recipe NAME --seeds N": others
 	@python -m tools.sweep run $(or $(TRIALS),--recipe demo --recipe fast --seeds 5)
+	@[ -e data/raw ] || dvc repro download  # For the pictures of the page.
+	@python -m tools.sweep show
 
 .PHONY: worker
 worker: restore .venv/.installed-sweep  ## run trials for a sweep on another machine: SCHEDULER=tls://HOST:PORT; WORKERS=N

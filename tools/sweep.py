@@ -1,7 +1,7 @@
 """Trains recipes x seeds x settings, nothing twice: `python -m tools.sweep run --recipe demo --recipe fast --seeds 5`.
 
 Each trial is one of DVC's experiments of the current commit, and is run in a clone. `status` says what the last sweep
-is at. The exit status is 1 if a trial failed.
+is at, `show` what may be concluded from all trials of the commit. The exit status is 1 if a trial failed.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from tools.command import command
 from tools.trials.state import FAILED, RUNNING, SWEEP, WAITING, is_driven, only_driver, read_state
 
 CLONES = SWEEP / "clones"
+PAGE = Path("sweep.html")
 USUAL_THREADS = 2  # Of a recipe; a worker does not know which ones it will get.
 
 if __name__ == "__mp_main__":  # A worker: Ctrl-C is for the driver, which then ends it.
@@ -39,6 +40,11 @@ def main() -> None:
     scheduler_help = "tls://HOST:PORT: have them run by the workers that joined it"
     run_parser.add_argument("--scheduler", metavar="ADDRESS", help=scheduler_help)
     commands.add_parser("status", help="what the trials of the last sweep are at")
+    show_help = "what may be concluded from the trials of this commit"
+    show_parser = commands.add_parser("show", help=show_help, description=f"Print {show_help}, and write {PAGE}.")
+    forms = show_parser.add_mutually_exclusive_group()
+    for form, form_help in {"json": "every number", "markdown": "tables", "csv": "a line per run"}.items():
+        forms.add_argument(f"--{form}", dest="form", action="store_const", const=form, default="text", help=form_help)
     worker_parser = commands.add_parser("worker", help="run trials for a scheduler", parents=[machine])
     worker_parser.add_argument("scheduler", metavar="ADDRESS", help="tls://HOST:PORT")
     scheduler_parser = commands.add_parser("scheduler", help="share out trials among the workers that join")
@@ -46,9 +52,9 @@ def main() -> None:
     arguments = parser.parse_args()
     # Of this environment, also where it is not activated.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    action = {"run": run, "status": show_status, "worker": work, "scheduler": schedule}[arguments.command]
+    actions = {"run": run, "status": show_status, "show": conclude, "worker": work, "scheduler": schedule}
     with command("sweep"):
-        sys.exit(action(arguments))
+        sys.exit(actions[arguments.command](arguments))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -107,6 +113,19 @@ def show_status(arguments: argparse.Namespace) -> int:
         print(f"{state:<8} {row.name}  {row.trial}{row.detail and f': {row.detail}'}")
     print(f"sweep: {'it is going on' if is_going_on else 'none is going on here'}")
     return 1 if any(row.state == FAILED for row in rows) else 0
+
+
+def conclude(arguments: argparse.Namespace) -> int:
+    """Print what may be concluded, and write the page; return the exit status."""
+    from tools.trials.runs import read_runs
+    from tools.verdicts.page import write_page  # With scipy, which loads for a second.
+    from tools.verdicts.show import show
+
+    runs = read_runs()
+    print(show(runs, arguments.form), flush=True)
+    write_page(runs, PAGE)
+    print(f"sweep: {PAGE} shows all runs", file=sys.stderr)
+    return 0
 
 
 def _num_workers(threads: int) -> int:

@@ -165,7 +165,10 @@ def test_numbers_have_a_fixed_form() -> None:
 
 
 def test_report_does_not_import_torch() -> None:
-    program = "import sys; sys.argv = ['stages/report/__main__.py']; import stages.report.__main__; print('torch' in sys.modules)"
+    program = (
+        "import sys; sys.argv = ['stages/report/__main__.py']; import stages.report.__main__; "
+        "print('torch' in sys.modules)"
+    )
     loaded = subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT,
