@@ -44,6 +44,17 @@ data/model.safetensors:
 export: .venv/.installed-export  ## write data/model.onnx, the network for programs without torch
 	@python -m tools.export
 
+.PHONY: sweep
+sweep: restore .venv/.installed-sweep  ## train two recipes with 5 seeds each, and compare; TRIALS="--recipe NAME --seeds N": others
+	@python -m tools.sweep run $(or $(TRIALS),--recipe demo --recipe fast --seeds 5)
+	@[ -e data/raw ] || dvc repro download  # For the pictures of the page.
+	@python -m tools.sweep show
+
+.PHONY: worker
+worker: restore .venv/.installed-sweep  ## run trials for a sweep on another machine: SCHEDULER=tls://HOST:PORT; WORKERS=N
+	@python -m tools.sweep worker $(if $(WORKERS),--workers $(WORKERS)) \
+		$(or $(SCHEDULER),$(error name it: make worker SCHEDULER=tls://HOST:PORT))
+
 .PHONY: unchanged
 unchanged: restore  ## fail if this commit's dvc.lock and metrics are not what its pipeline gives
 	dvc repro
@@ -60,7 +71,7 @@ lint: .venv/.installed-dev  ## ruff and mypy
 	mypy
 
 .PHONY: test
-test: lint .venv/.installed-export  ## lint, then all tests
+test: lint .venv/.installed-export .venv/.installed-sweep  ## lint, then all tests
 	pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .PHONY: doctor
@@ -88,6 +99,7 @@ lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from p
 	$(COMPILE) $(PIPELINE) --output-file requirements/pipeline.txt
 	$(COMPILE) --group remotes --constraint requirements/pipeline.txt --output-file requirements/remotes.txt
 	$(COMPILE) --group export --constraint requirements/pipeline.txt --output-file requirements/export.txt
+	$(COMPILE) --group sweep --constraint requirements/pipeline.txt --output-file requirements/sweep.txt
 	$(COMPILE) $(PIPELINE) --group dev --constraint requirements/pipeline.txt --constraint requirements/remotes.txt \
 		--output-file requirements/dev.txt
 
@@ -98,7 +110,7 @@ lock: .venv/.installed-dev  ## pin all requirements and their hashes anew from p
 	$(PIP) -r $<
 	touch $@
 
-.venv/.installed-export .venv/.installed-remotes: .venv/.installed-%: requirements/%.txt .venv/.installed
+.venv/.installed-export .venv/.installed-remotes .venv/.installed-sweep: .venv/.installed-%: requirements/%.txt .venv/.installed
 	$(PIP) -r $<
 	touch $@
 

@@ -97,11 +97,11 @@ def wait_for_torch_to_load(parent_id: int) -> int:
     pytest.fail("no stage began to load torch")
 
 
-def wait_for_end(process_id: int) -> None:
+def wait_for_end(process_id: int, seconds: float = SECONDS_TO_LEAVE) -> None:
     """Return when the process is gone; fail if that takes too long."""
     start = time.monotonic()
     while is_running(process_id):
-        assert time.monotonic() - start < SECONDS_TO_LEAVE, f"process {process_id} is still there"
+        assert time.monotonic() - start < seconds, f"process {process_id} is still there"
         time.sleep(0.02)
 
 
@@ -122,6 +122,8 @@ def test_training_killed_at_every_write_of_an_epoch_gives_the_same_bytes(
     # the inputs' file, then once behind the first epoch, then at those of the second.
     kills = [(number, 1) for number in [*range(1, WRITES_OF_A_FILE + 1), WRITES_OF_A_FILE + WRITES_OF_AN_EPOCH + 1]]
     kills += [(number, 2) for number in range(1, WRITES_OF_AN_EPOCH + 1)]
+    # Behind an epoch its row is shown in metrics/train.csv.
+    kills += [(WRITES_OF_AN_EPOCH + 1, 2), (WRITES_OF_AN_EPOCH + 2, 3)]
     for number, epoch in kills:
         done = project.run("python", "-m", "stages.train", check=False, KILL_AT=str(number), **hooks)
         assert done.returncode == -signal.SIGKILL
@@ -163,6 +165,22 @@ def test_killed_run_goes_on_and_leaves_no_process(
             wait_for_end(training)
     output = long_project.run("dvc", *command, "evaluate").stdout
     assert "continuing at epoch" in output
+    assert trained(long_project) == trained(long_template)
+
+
+def test_table_of_epochs_grows_while_they_are_trained_and_a_killed_run_records_nothing(
+    long_template: Project, long_project: Project
+) -> None:
+    before = (long_project.folder / "dvc.lock").read_text()
+    with repro_at_epoch(long_project.fresh(), 7) as (dvc, training):
+        os.kill(training, signal.SIGKILL)
+        assert dvc.wait(timeout=60) != 0
+        wait_for_end(training)
+    table = (long_project.folder / "metrics/train.csv").read_text()
+    assert len(table.splitlines()) > 7
+    assert (long_template.folder / "metrics/train.csv").read_text().startswith(table)
+    assert (long_project.folder / "dvc.lock").read_text() == before
+    assert long_project.repro("evaluate")[0] == "train"
     assert trained(long_project) == trained(long_template)
 
 

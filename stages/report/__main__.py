@@ -1,6 +1,6 @@
 """Writes one page that shows the results and opens anywhere: no network, no other file.
 
-Reads params.yaml (recipe and its values, data), pyproject.toml (the pinned versions), the template beside this file,
+Reads params.yaml (recipe and its values, data), pyproject.toml (the pinned versions), the templates beside this file,
 data/model.safetensors and the training labels in data/raw (how many there are), and in metrics evaluate.json,
 environment.json, train.csv, checkpoints.csv, classes.csv, confusion.csv and the pictures; writes metrics/report.html.
 """
@@ -29,7 +29,7 @@ from pipeline.params import flatten
 from pipeline.stage import stage
 from stages.report.captions import captions, losses_are_comparable
 from stages.report.charts import accuracy_chart, confusion_chart, loss_charts
-from stages.report.page import embed_picture, render
+from stages.report.page import TEMPLATE, embed_picture, render
 from stages.report.sizes import count_labels, count_parameters
 
 REPORT = METRICS / "report.html"
@@ -46,6 +46,7 @@ def main() -> None:
         train, checkpoints, confusion = map(pd.read_csv, (TRAIN_CSV, CHECKPOINTS_CSV, CONFUSION_CSV))
         best_epoch = metrics["best_epoch"]
         page = render(
+            TEMPLATE,
             recipe_name=recipe_name,
             recipe=flatten(recipe),
             data=data,

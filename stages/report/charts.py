@@ -61,7 +61,7 @@ def curves(table: pd.DataFrame, columns: dict[str, str], y_title: str, best_epoc
         for label, curve in long.groupby("curve", sort=False)
     ]
     description = f"{y_title.capitalize()} by epoch: {', '.join(courses)}."
-    return _finish(lines + rule + chosen, f"{description} Epoch {best_epoch}, the chosen one, is marked.")
+    return finish(lines + rule + chosen, f"{description} Epoch {best_epoch}, the chosen one, is marked.")
 
 
 def confusion_chart(table: pd.DataFrame) -> Any:
@@ -83,8 +83,20 @@ def confusion_chart(table: pd.DataFrame) -> Any:
         text="count:Q", opacity=alt.condition(alt.datum.count > 0, alt.value(1), alt.value(0.25))
     )
     worst = f", most often {most['label']} taken for {most['prediction']} ({most['count']} times)" if num_errors else ""
-    return _finish(
+    return finish(
         cells + counts, f"Confusion matrix of labels and predictions: {num_errors} errors{worst}.", height=340
+    )
+
+
+def finish(chart: Any, description: str, height: int = HEIGHT) -> Any:
+    """Return the specification, with texts and lines in the page's colour."""
+    axis = dict.fromkeys(("labelColor", "titleColor", "domainColor", "tickColor", "gridColor"), TEXT)
+    return (
+        chart.properties(width="container", height=height, description=description, background="transparent")
+        .configure_axis(**axis, gridOpacity=0.15, labelFontSize=12, titleFontSize=12)
+        .configure_legend(labelColor=TEXT, labelFontSize=12, orient="top", symbolType="stroke", symbolSize=400)
+        .configure_view(stroke=None)
+        .to_dict()
     )
 
 
@@ -100,16 +112,4 @@ def _lines(long: pd.DataFrame, labels: list[str]) -> Any:
             alt.StrokeDash("curve:N", title=None, scale=dashes),
             tooltip=["curve", "epoch", alt.Tooltip("value:Q", format=".4f")],
         )
-    )
-
-
-def _finish(chart: Any, description: str, height: int = HEIGHT) -> Any:
-    """The specification, with texts and lines in the page's colour."""
-    axis = dict.fromkeys(("labelColor", "titleColor", "domainColor", "tickColor", "gridColor"), TEXT)
-    return (
-        chart.properties(width="container", height=height, description=description, background="transparent")
-        .configure_axis(**axis, gridOpacity=0.15, labelFontSize=12, titleFontSize=12)
-        .configure_legend(labelColor=TEXT, labelFontSize=12, orient="top", symbolType="stroke", symbolSize=400)
-        .configure_view(stroke=None)
-        .to_dict()
     )

@@ -6,26 +6,33 @@ from pathlib import Path
 from typing import Any
 
 import vl_convert
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mnist.paths import METRICS
 
-TEMPLATE = Path("stages/report/report.html.jinja")
+LAYOUT, TEMPLATE = Path("stages/report/layout.html.jinja"), Path("stages/report/report.html.jinja")
 PICTURES = {name: METRICS / f"{name}.png" for name in ("mistakes", "samples", "augmented", "filters")}
 
 
-def render(**values: Any) -> str:
-    """Return the page; every text in `values` is escaped."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+def render(template: Path, **values: Any) -> str:
+    """Return the page of a template that fills the layout; every text in `values` is escaped, `charts` are drawn."""
+    environment = Environment(
+        loader=FileSystemLoader("."), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     vega = Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
-    return template.render(percent=percent, number=number, vega=vega, **values) + "\n"
+    page = environment.get_template(template.as_posix())
+    return page.render(percent=percent, number=number, vega=vega, **values) + "\n"
 
 
 def embed_picture(name: str) -> str:
-    """Return a picture as an address that needs no other file."""
-    return f"data:image/png;base64,{base64.b64encode(PICTURES[name].read_bytes()).decode()}"
+    """Return one of the report's pictures as an address that needs no other file."""
+    return embed(PICTURES[name].read_bytes())
+
+
+def embed(png: bytes) -> str:
+    """Return the content of a PNG file as an address that needs no other file."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def percent(fraction: float) -> str:

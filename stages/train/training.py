@@ -74,6 +74,7 @@ def train(
             optimizer_sha256=sha256_of(optimizer_state),
         )
         history.append(record, checkpoint, optimizer_state)
+        _write_table(history.records)  # For who looks at the curves meanwhile; DVC records only what publish writes.
         progress.advance(loss=loss, validation_accuracy=score.accuracy)
 
 
@@ -82,6 +83,10 @@ def publish(history: History, num_epochs: int) -> None:
     records = history.records[:num_epochs]
     replace_folder(CHECKPOINTS, {Path(checkpoint_name(r.epoch)): history.checkpoint(r.epoch) for r in records})
     write_file(OPTIMIZER, history.optimizer_state(num_epochs))
+    _write_table(records)
+
+
+def _write_table(records: list[EpochRecord]) -> None:
     table = pd.DataFrame(records).drop(columns="optimizer_sha256").rename(columns={"checkpoint_sha256": "sha256"})
     write_csv(TRAIN_CSV, table)
 

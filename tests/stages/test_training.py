@@ -20,6 +20,13 @@ from tests.stages.test_epoch import RECIPE, TWO_LAYER, tiny_examples
 pytestmark = pytest.mark.usefixtures("deterministic")
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have metrics/train.csv written somewhere else."""
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+
 DATA = DataParams(dataset="mnist", validation_size=20, split_seed=0)
 DESCRIBE = partial(Description, network=TWO_LAYER, threads=1, training={}, data=DATA, environment={})
 
