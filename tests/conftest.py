@@ -21,6 +21,7 @@ from tests import ROOT
 from tests.forks import FORKS, fork_server
 from tests.project import STAGES, Once, Project, create_project
 from tests.remotes import SERVERS, Server
+from tests.sweeps import run_six_by_hand
 from tests.tiny import checksums, write_tiny_dataset
 
 LONGEST = ("test_sweep.py", "test_hosts.py", "test_joined.py", "test_group_cache.py", "test_crash.py", "test_verify.py")
@@ -130,6 +131,19 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 def project(trained_template: Project, tmp_path: Path) -> Project:
     """A project of the test's own, trained and committed."""
     return trained_template.copy(tmp_path / "copy")
+
+
+@pytest.fixture
+def six_by_hand(once: Once, tmp_path: Path) -> Project:
+    """A project of the test's own, in which six trials were run by hand; see tests/sweeps.py."""
+    return once("six", run_six_by_hand).copy(tmp_path / "copy")
+
+
+@pytest.fixture
+def six(six_by_hand: Project) -> Project:
+    """The same, where only git knows of them."""
+    six_by_hand.run("git", "clean", "-dffqx")
+    return six_by_hand
 
 
 @pytest.fixture(scope="session")

@@ -97,11 +97,11 @@ def wait_for_torch_to_load(parent_id: int) -> int:
     pytest.fail("no stage began to load torch")
 
 
-def wait_for_end(process_id: int) -> None:
+def wait_for_end(process_id: int, seconds: float = SECONDS_TO_LEAVE) -> None:
     """Return when the process is gone; fail if that takes too long."""
     start = time.monotonic()
     while is_running(process_id):
-        assert time.monotonic() - start < SECONDS_TO_LEAVE, f"process {process_id} is still there"
+        assert time.monotonic() - start < seconds, f"process {process_id} is still there"
         time.sleep(0.02)
 
 

@@ -1,8 +1,9 @@
-"""Python imports this at its start where a test puts the folder on PYTHONPATH; it looks on, or kills, from inside.
+"""Python imports this at its start where a test puts the folder on PYTHONPATH; it looks on, kills, waits from inside.
 
 AUDIT_FOLDER: the process appends to a file there, named after its stage, each file it opens, parameter it reads,
 and group of pinned packages that it asks for.
 KILL_AT: the process kills itself before its n-th write, fsync or rename below data/ (n from 1).
+GATE: the process waits behind its second epoch, which it has not noted then, until there is such a file.
 EDIT: a JSON list of a moment, a path, a text in that file, and what takes its place then: `load`, when the process
 begins to load torch, or `end`, when it has done its work.
 """
@@ -12,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 
@@ -52,6 +54,19 @@ def _kill_at(number: int) -> None:
     os.fsync = fsync_or_die  # type: ignore[assignment]
 
 
+def _wait_for(gate: str) -> None:
+    num_epochs = 0
+
+    def look(event: str, args: tuple[object, ...]) -> None:
+        nonlocal num_epochs
+        if event == "os.rename" and str(args[1]).endswith("/manifest.json"):
+            num_epochs += 1
+            while num_epochs == 2 and not os.path.exists(gate):
+                time.sleep(0.05)
+
+    sys.addaudithook(look)
+
+
 def _by_deps() -> bool:
     """Whether the file is opened only to see whether it changed, which says nothing of what the stage needs."""
     opener = sys._getframe(1).f_back
@@ -77,5 +92,7 @@ if _stage().startswith("stages."):
         _audit(os.environ["AUDIT_FOLDER"])
     if "KILL_AT" in os.environ:
         _kill_at(int(os.environ["KILL_AT"]))
+    if "GATE" in os.environ:
+        _wait_for(os.environ["GATE"])
     if "EDIT" in os.environ:
         _edit(*json.loads(os.environ["EDIT"]))
