@@ -69,9 +69,9 @@ def verify_commit() -> int:
     """Run the commit's stages in a clone, print a table of its outputs; return the exit status."""
     end_in_one_line("verify")  # The clone is removed.
     commit = git("rev-parse", "HEAD")
-    print(f"verifying commit {commit[:12]} in a clone with an empty cache")
+    print(f"verifying commit {commit[:12]} in a clone with an empty cache", flush=True)
     if git("status", "--porcelain"):
-        print("what is not committed here is no part of it")
+        print("what is not committed here is no part of it", flush=True)
     with scratch_folder() as scratch:
         clone = scratch / "clone"
         git("clone", "--quiet", "--no-hardlinks", ".", str(clone))

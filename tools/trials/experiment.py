@@ -52,7 +52,7 @@ def read_experiments(pattern: str, folder: Path = Path()) -> list[Experiment]:
 
 def read_outputs(revision: str, folder: Path = Path()) -> dict[str, str]:
     """The md5 of every output that a revision's dvc.lock records, by path."""
-    return locked_outputs(parse_lock(git("show", f"{revision}:{LOCK}", folder=folder)))
+    return locked_outputs(parse_lock(git("show", f"{revision}:{LOCK}", folder=folder) + "\n"))
 
 
 def cached_outputs(revision: str, folder: Path = Path()) -> dict[str, str]:
