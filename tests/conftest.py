@@ -29,6 +29,7 @@ LONGEST = ("test_sweep.py", "test_hosts.py", "test_joined.py", "test_group_cache
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fresh", action="store_true", help="load all libraries anew in each process that a test starts")
+    parser.addoption("--faults", action="store_true", help="also run the tests that break sweeps")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,13 +40,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(server.close)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give what is costly to set up to one of the processes that run tests; begin with the longest tests.
 
     Were those last, one process would still be at work on one when the others have ended.
     """
     items.sort(key=lambda item: item.path.name not in LONGEST)
     for item in items:
+        if item.get_closest_marker("faults") and not config.getoption("faults"):
+            item.add_marker(pytest.mark.skip(reason="takes a minute or two more: --faults"))
         for fixture in ("mnist_project", "servers", "audited", "two_commits", "browser"):
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.xdist_group(fixture))

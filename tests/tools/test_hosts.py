@@ -19,10 +19,13 @@ from tests.remotes import MAKE, SSHD, SSHD_CONFIG
 from tests.sweeps import FOUR, SECONDS_TO_WAIT, trees
 from tools.trials.address import HOW_TO
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or SSHD is None or shutil.which("ip") is None,
-    reason="needs root, for network namespaces, and openssh-server and iproute2",
-)
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or SSHD is None or shutil.which("ip") is None,
+        reason="needs root, for network namespaces, and openssh-server and iproute2",
+    ),
+]
 SSH_PORT, LINK = 2222, "veth-sweep"
 # Makes a host's name, and hides the other host's folder.
 ENTER = 'hostname "$1" && mount --make-rprivate / && mount -t tmpfs tmpfs "$2" && shift 2 && exec "$@"'

@@ -22,6 +22,8 @@ from tests.sweeps import (
 )
 from tests.test_crash import wait_for_end
 
+pytestmark = pytest.mark.faults
+
 SWEEP = ("python", "-m", "tools.sweep")
 
 

@@ -81,6 +81,7 @@ def sweep_at_epochs(project: Project, trials: Sequence[str], epochs: Sequence[in
         process.communicate()
 
 
+@pytest.mark.faults
 def test_ended_sweep_or_worker_leaves_no_process_and_each_training_goes_on(six: Project) -> None:
     with sweep_at_epochs(six, ONE, [1]) as driver:
         started = descendants(driver.pid)
@@ -130,6 +131,7 @@ def test_failed_trials_are_named_with_their_reason_and_the_others_go_on(project:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small disk")
+@pytest.mark.faults
 def test_full_disk_of_a_worker_is_the_reason_and_the_next_sweep_completes(six: Project, tmp_path: Path) -> None:
     command = [*RUN, *ONE, "--folder", str(tmp_path / "disk")]
     (tmp_path / "disk").mkdir()

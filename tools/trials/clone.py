@@ -76,7 +76,8 @@ def claim(folder: Path, num_clones: int, name: str) -> Iterator[Clone]:
     with ExitStack() as opened:
         paths = [folder / f"{number}.lock" for number in range(1, num_clones + 1)]
         files = {path: opened.enter_context(path.open("a+")) for path in paths}
-        paths.sort(key=lambda path: name not in begun_trials(path))
+        # A new one where few were begun: what a killed trial left is for that trial.
+        paths.sort(key=lambda path: (name not in begun_trials(path), len(begun_trials(path))))
         end = time.monotonic() + SECONDS_TO_WAIT
         while not (free := next((path for path in paths if _is_locked(files[path])), None)):
             if time.monotonic() > end:
