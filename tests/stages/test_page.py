@@ -4,7 +4,8 @@ import io
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -26,21 +27,27 @@ def report(trained_template: Project) -> Path:
     return trained_template.folder / "metrics/report.html"
 
 
-@pytest.fixture
-def page(browser: Browser, report: Path) -> Iterator[Page]:
-    """The report in a browser without network; whatever it complains about or asks for fails the test."""
+@contextmanager
+def open_offline(browser: Browser, path: Path, charts: Sequence[str]) -> Iterator[Page]:
+    """A file in a browser without network, with its charts drawn; whatever it complains about or asks for fails."""
     context = browser.new_context(offline=True)
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: complaints.append(request.url) if request.url.startswith("http") else None)
-    page.goto(report.as_uri())
-    for chart in CHARTS:
+    page.goto(path.as_uri())
+    for chart in charts:
         page.wait_for_selector(f"#{chart} svg")
     yield page
     context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def page(browser: Browser, report: Path) -> Iterator[Page]:
+    with open_offline(browser, report, CHARTS) as page:
+        yield page
 
 
 def test_every_chart_and_picture_is_shown(page: Page) -> None:

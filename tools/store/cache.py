@@ -19,18 +19,30 @@ MOST_NAMED = 3
 
 
 def declared_outputs() -> dict[str, bool]:
-    """The outputs of the stages in dvc.yaml, by path: whether the cache keeps them; the others git has.
+    """Those in dvc.yaml; see `read_declared`.
 
     Raises:
         UserError: the file is missing, or cannot be read.
     """
     try:
-        stages = yaml.safe_load(DVC_YAML.read_text(encoding="utf-8"))["stages"].values()
+        return read_declared()
+    except ValueError as error:
+        raise UserError(f"{DVC_YAML} cannot be read ({error}): `git checkout HEAD {DVC_YAML}`") from None
+
+
+def read_declared(folder: Path = Path()) -> dict[str, bool]:
+    """The outputs of the stages in a folder's dvc.yaml, by path: whether the cache keeps them; the others git has.
+
+    Raises:
+        ValueError: the file is missing, or cannot be read; the message says why.
+    """
+    try:
+        stages = yaml.safe_load((folder / DVC_YAML).read_text(encoding="utf-8"))["stages"].values()
         entries = [entry for stage in stages for kind in KINDS for entry in stage.get(kind, [])]
+        named = [entry if isinstance(entry, dict) else {entry: {}} for entry in entries]
+        return {path: options.get("cache", True) for entry in named for path, options in entry.items()}
     except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{DVC_YAML} cannot be read ({reason(error)}): `git checkout HEAD {DVC_YAML}`") from None
-    named = [entry if isinstance(entry, dict) else {entry: {}} for entry in entries]
-    return {path: options.get("cache", True) for entry in named for path, options in entry.items()}
+        raise ValueError(reason(error)) from None
 
 
 def kept_outputs(stages: dict[str, Any]) -> dict[str, dict[str, Any]]:

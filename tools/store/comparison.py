@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mnist.paths import ENVIRONMENT_JSON, EVALUATE_JSON
 from pipeline.errors import UserError
+from tools.store.cache import read_declared
 from tools.store.lock import locked_outputs, read_lock
-from tools.store.objects import md5_of_file, reason
+from tools.store.objects import md5_of_file
 
 # Three standard errors of an accuracy of 99.2 % on 10,000 images; what is compared where bits cannot be the same.
 ACCURACY_TOLERANCE = 0.003
@@ -48,24 +47,17 @@ def read_record(folder: Path) -> Record:
 
 def compare_git(clone: Path) -> list[Comparison]:
     """Return a comparison per output that git holds, or should: its md5 in dvc.lock, and that of the file."""
-    locked, left_to_git = locked_outputs(read_lock(clone)), _outputs_left_to_git(clone)
+    locked = locked_outputs(read_lock(clone))
+    try:
+        are_kept = read_declared(clone)
+    except ValueError as error:
+        raise UserError(f"the commit's dvc.yaml cannot be read: {error}") from None
     found = {output: md5_of_file(clone / output) if (clone / output).is_file() else None for output in locked}
     return [
         Comparison(f"{output} in git", locked[output], md5 or "none", locked[output] == md5)
         for output, md5 in found.items()
-        if md5 or output in left_to_git
+        if md5 or not are_kept.get(output, True)
     ]
-
-
-def _outputs_left_to_git(folder: Path) -> set[str]:
-    """The paths of the outputs that dvc.yaml has with `cache: false`."""
-    try:
-        stages = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values()
-        outs = [out for stage in stages for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
-        options = {path: found for out in outs if isinstance(out, dict) for path, found in out.items()}
-        return {path for path, found in options.items() if found.get("cache") is False}
-    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-        raise UserError(f"the commit's dvc.yaml cannot be read: {reason(error)}") from None
 
 
 def compare_bytes(locked: dict[str, str], now: dict[str, str]) -> list[Comparison]:

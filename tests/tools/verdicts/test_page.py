@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 from pipeline.errors import UserError
 from tests import ROOT
 from tests.runs import make_runs
-from tests.stages.test_page import luminance
+from tests.stages.test_page import luminance, open_offline
 from tests.tiny import SEED, tiny_images, write_tiny_dataset
 from tools.verdicts.page import write_page
 
@@ -38,19 +38,8 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def page(browser: Browser, sweep: Path) -> Iterator[Page]:
-    """The page in a browser without network; whatever it complains about or asks for fails the test."""
-    context = browser.new_context(offline=True)
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: complaints.append(request.url) if request.url.startswith("http") else None)
-    page.goto(sweep.as_uri())
-    for chart in ("runs-test_accuracy", "pairs-validation_accuracy", "curves-1"):
-        page.wait_for_selector(f"#{chart} svg")
-    yield page
-    context.close()
-    assert complaints == []
+    with open_offline(browser, sweep, ("runs-test_accuracy", "pairs-validation_accuracy", "curves-1")) as page:
+        yield page
 
 
 def test_every_run_is_a_dot_and_a_curve(page: Page) -> None:
