@@ -8,47 +8,31 @@ Epochs that were finished before, in a run that was killed or was shorter, are t
 
 from pipeline.start import DEPS  # isort: skip
 
-from functools import partial
-
-from mnist.checkpoint import Description
-from mnist.data import DataParams, list_training_files, load_training
-from mnist.determinism import describe_device, make_deterministic
 from mnist.memory import keep_freed_memory
-from mnist.paths import ENVIRONMENT_JSON, RAW_DATA
+from mnist.paths import ENVIRONMENT_JSON
 from pipeline.stage import stage
 from pipeline.tables import write_json
 from stages.train.history import History
-from stages.train.recipe import Recipe
-from stages.train.training import announce, publish, train
+from stages.train.job import read_job
+from stages.train.recorder import Recorder, announce, publish
+from stages.train.training import read_state, train
 
 
 def main() -> None:
     with stage(DEPS) as inputs:
-        data_params: DataParams = inputs.param("data", DataParams)
-        recipe: Recipe = inputs.param(f"recipes.{inputs.param('recipe', str)}", Recipe)
-        inputs.files(list_training_files(RAW_DATA, data_params.dataset))
-        inputs.versions("records")
         keep_freed_memory()
-        device = make_deterministic(recipe.threads)
-        training, validation = (part.to(device) for part in load_training(RAW_DATA, data_params))
-        environment = {"device": describe_device(device)} | inputs.versions("numerics")
+        job = read_job(inputs)
+        num_epochs = job.recipe.epochs
 
-        history = History(inputs.values(without="epochs") | environment)
-        announce(history, recipe.epochs)
-        if history.resumable(recipe.epochs) < recipe.epochs:
-            describe = partial(
-                Description,
-                network=recipe.network,
-                threads=recipe.threads,
-                training=recipe.model_dump(exclude={"epochs", "network", "threads"}),
-                data=data_params,
-                environment=environment,
-            )
-            train(history, recipe, training, validation, describe)
+        history = History(job.origin)
+        announce(history, num_epochs)
+        if history.resumable(num_epochs) < num_epochs:
+            training, validation = job.load()
+            train(job, read_state(history, num_epochs), training, Recorder(history, job, validation))
 
         inputs.verify_unchanged()
-        publish(history, recipe.epochs)
-        write_json(ENVIRONMENT_JSON, environment | {"threads": recipe.threads})
+        publish(history, num_epochs)
+        write_json(ENVIRONMENT_JSON, job.environment | {"threads": job.recipe.threads})
         history.remove_old()
 
 

@@ -14,7 +14,9 @@ from stages.train.graph import Record, RecordedStep, Step, record_cuda_graph
 from stages.train.optimizer import AdamW
 from stages.train.recipe import Recipe
 from stages.train.schedule import rate_factor
+from stages.train.shards import ShardedStep
 from stages.train.step import train_step
+from stages.train.team import ALONE, Team
 
 # Examples made ready at once, so that batches share the cost: a batch of 32 took 41 us instead of 133 us, a distorted
 # one of 128 took 0.69 ms instead of 1.06 ms (2 cores of an AMD EPYC of the Zen 3 generation, torch 2.14.1, medians of
@@ -22,10 +24,14 @@ from stages.train.step import train_step
 CHUNK_SIZE = 1024
 
 
-def make_step(network: nn.Module, optimizer: AdamW, recipe: Recipe, record: Record | None = None) -> Step:
+def make_step(
+    network: nn.Module, optimizer: AdamW, recipe: Recipe, team: Team = ALONE, record: Record | None = None
+) -> Step:
     """Return what trains the network on one batch: `train_step`, recorded by `record`, if given, or as a CUDA graph
-    where the network is on a GPU.
+    where the network is on a GPU; or, where the recipe has shards, a step whose shards the team computes.
     """
+    if recipe.shards > 1:
+        return ShardedStep(network, optimizer, recipe, team)
     step = partial(train_step, network, optimizer, recipe.loss)
     if record is None and optimizer.parameters[0].is_cuda:
         record = record_cuda_graph

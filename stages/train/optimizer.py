@@ -1,6 +1,6 @@
 """Adam with decoupled weight decay, as bare tensors."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import torch
@@ -38,7 +38,7 @@ class AdamW:
         self._squares = [torch.zeros_like(parameter) for parameter in self.parameters]
 
     @torch.no_grad()
-    def step(self, gradients: tuple[Tensor, ...], learning_rate: Tensor) -> None:
+    def step(self, gradients: Sequence[Tensor], learning_rate: Tensor) -> None:
         """Update every parameter with its gradient; the learning rate is a float32 scalar on the parameters' device."""
         self._num_steps += 1
         # The kernel walks through memory: a gradient of another layout would go to the wrong weights, silently.

@@ -1,6 +1,6 @@
 """A recipe: everything that determines a training apart from the data."""
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from mnist.augment import AugmentParams
 from mnist.determinism import Threads
@@ -23,3 +23,11 @@ class Recipe(Section):
     loss: LossParams
     augment: AugmentParams | None = Field(description="distortions of the training images; null: none")
     threads: Threads = Field(description="CPU threads to compute with; results depend on it in their last bits")
+    shards: int = Field(ge=1, description="parts of a batch that are computed alone, by as many workers at most")
+
+    @field_validator("shards")
+    @classmethod
+    def _no_shard_is_empty(cls, shards: int, info: ValidationInfo) -> int:
+        if shards > info.data.get("batch_size", shards):
+            raise ValueError(f"the number should be at most batch_size, which is {info.data['batch_size']}")
+        return shards

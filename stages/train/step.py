@@ -27,9 +27,17 @@ def train_step(
 
     Images are float32 [N, 1, 28, 28], labels int64 [N], the learning rate a float32 scalar, all on one device.
     """
+    loss, gradients = loss_and_gradients(network, optimizer.parameters, params, images, labels)
+    optimizer.step(gradients, learning_rate)
+    return loss
+
+
+def loss_and_gradients(
+    network: nn.Module, parameters: list[Tensor], params: LossParams, images: Tensor, labels: Tensor
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return the mean loss of images and labels like those of `train_step`, and its gradient by each parameter."""
     outputs = network(images)
     if params.input == "probabilities":
         outputs = functional.softmax(outputs, dim=1)
     loss = functional.cross_entropy(outputs, labels, label_smoothing=params.label_smoothing)
-    optimizer.step(torch.autograd.grad(loss, optimizer.parameters), learning_rate)
-    return loss.detach()
+    return loss.detach(), torch.autograd.grad(loss, parameters)

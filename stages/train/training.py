@@ -1,137 +1,55 @@
-"""Trains the epochs that a history lacks, and publishes what it has."""
+"""Trains the epochs of a job that are not there yet."""
 
-import math
-import shutil
-from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 
-import pandas as pd
 import torch
 from torch import nn
-from tqdm import tqdm
 
-from mnist.checkpoint import Description, decode_tensors, encode, encode_tensors
+from mnist.checkpoint import decode_tensors
 from mnist.data import Examples
 from mnist.determinism import derive_seed
-from mnist.inference import evaluate
 from mnist.model import build_network
-from mnist.paths import CHECKPOINTS, OPTIMIZER, TRAIN_CSV, checkpoint_name
-from mnist.trained import EpochRecord
-from pipeline.errors import UserError
-from pipeline.files import replace_folder, sha256_of, write_file
-from pipeline.progress import Progress
-from pipeline.tables import write_csv
 from stages.train.epoch import make_step, train_epoch
 from stages.train.history import History
+from stages.train.job import Job
 from stages.train.optimizer import AdamW
-from stages.train.recipe import Recipe
+from stages.train.recorder import Recorder
+from stages.train.team import ALONE, Team
 
 
-def announce(history: History, num_epochs: int) -> None:
-    """Say where the training starts, and why there."""
-    if history.dropped:
-        numbers = f"{history.dropped[0]} to {history.dropped[-1]}"
-        print(f"epochs {numbers} are dropped: files of theirs, or what is recorded of them, are missing or damaged")
-    num_done, num_kept = history.resumable(num_epochs), min(num_epochs, len(history.records))
-    if num_done < num_kept:
-        print(f"epochs {num_done + 1} to {num_kept} are trained again: the optimizer's state behind them is not here")
-    if num_done == 0:
-        print(f"starting at epoch 1 of {num_epochs}: {history.origin}", flush=True)
-    elif num_done < num_epochs:
-        print(f"continuing at epoch {num_done + 1} of {num_epochs}: {history.origin}", flush=True)
-    else:
-        print(f"all {num_epochs} epochs are there, nothing to train: {history.origin}", flush=True)
+@dataclass(frozen=True)
+class State:
+    """What a training goes on from: the files of its last epoch; at the beginning none, and `epoch` is 0."""
+
+    epoch: int
+    checkpoint: bytes = b""
+    optimizer: bytes = b""
 
 
-def train(
-    history: History,
-    recipe: Recipe,
-    training: Examples,
-    validation: Examples,
-    describe: Callable[..., Description],
-) -> None:
-    """Add to the history the epochs that it lacks; the examples' device is the one to train on.
-
-    Raises:
-        UserError: the disk is too small for them, or a loss or a weight is no longer a finite number.
-    """
-    num_done = history.resumable(recipe.epochs)
-    network, optimizer = _continue(history, num_done, recipe, training.labels.device)
-    _refuse_small_disk(num_done, recipe.epochs, *_encode(history, network, optimizer, describe(epoch=recipe.epochs)))
-    step = make_step(network, optimizer, recipe)
-    progress = Progress("epoch", recipe.epochs, num_done)
-    for epoch in range(num_done + 1, recipe.epochs + 1):
-        loss = train_epoch(step, network, training, recipe, epoch)
-        score = evaluate(network, validation)
-        _refuse_overflow(network, epoch, loss, score.loss if len(validation) else None)
-        checkpoint, optimizer_state = _encode(history, network, optimizer, describe(epoch=epoch))
-        record = EpochRecord(
-            epoch=epoch,
-            train_loss=loss,
-            validation_loss=score.loss,
-            validation_accuracy=score.accuracy,
-            checkpoint_sha256=sha256_of(checkpoint),
-            optimizer_sha256=sha256_of(optimizer_state),
-        )
-        history.append(record, checkpoint, optimizer_state)
-        _write_table(history.records)  # For who looks at the curves meanwhile; DVC records only what publish writes.
-        progress.advance(loss=loss, validation_accuracy=score.accuracy)
+def read_state(history: History, num_epochs: int) -> State:
+    """The state behind the last epoch, of `num_epochs` at most, from which the training of a history can go on."""
+    epoch = history.resumable(num_epochs)
+    return State(epoch, history.checkpoint(epoch), history.optimizer_state(epoch)) if epoch else State(0)
 
 
-def publish(history: History, num_epochs: int) -> None:
-    """Write the outputs that DVC knows, from the first `num_epochs` epochs of the history."""
-    records = history.records[:num_epochs]
-    replace_folder(CHECKPOINTS, {Path(checkpoint_name(r.epoch)): history.checkpoint(r.epoch) for r in records})
-    write_file(OPTIMIZER, history.optimizer_state(num_epochs))
-    _write_table(records)
+def train(job: Job, before: State, training: Examples, recorder: Recorder | None, team: Team = ALONE) -> None:
+    """Train the epochs behind a state; of a team, one has a recorder. Examples lie on the device to train on."""
+    network, optimizer = _restore(job, before)
+    if recorder:
+        recorder.begin(network, optimizer)
+    step = make_step(network, optimizer, job.recipe, team)
+    for epoch in range(before.epoch + 1, job.recipe.epochs + 1):
+        loss = train_epoch(step, network, training, job.recipe, epoch)
+        if recorder:
+            recorder.add(epoch, loss, network, optimizer)
 
 
-def _write_table(records: list[EpochRecord]) -> None:
-    table = pd.DataFrame(records).drop(columns="optimizer_sha256").rename(columns={"checkpoint_sha256": "sha256"})
-    write_csv(TRAIN_CSV, table)
-
-
-def _continue(history: History, num_done: int, recipe: Recipe, device: torch.device) -> tuple[nn.Module, AdamW]:
-    """The network and its optimizer behind so many epochs; behind none, as they are at the start."""
-    torch.manual_seed(derive_seed(recipe.seed, epoch=0, purpose="network"))
-    network = build_network(recipe.network).to(device)
-    optimizer = AdamW(network.parameters(), recipe.optimizer)
-    if num_done:
-        network.load_state_dict(decode_tensors(history.checkpoint(num_done)))
-        optimizer.load_state(decode_tensors(history.optimizer_state(num_done)))
+def _restore(job: Job, state: State) -> tuple[nn.Module, AdamW]:
+    """The network and its optimizer as they were."""
+    torch.manual_seed(derive_seed(job.recipe.seed, epoch=0, purpose="network"))
+    network = build_network(job.recipe.network).to(job.device)
+    optimizer = AdamW(network.parameters(), job.recipe.optimizer)
+    if state.epoch:
+        network.load_state_dict(decode_tensors(state.checkpoint))
+        optimizer.load_state(decode_tensors(state.optimizer))
     return network, optimizer
-
-
-def _encode(history: History, network: nn.Module, optimizer: AdamW, description: Description) -> tuple[bytes, bytes]:
-    """What is kept of an epoch: its checkpoint, and the optimizer's state behind it."""
-    checkpoint = encode(network, description)
-    return checkpoint, encode_tensors(optimizer.state(), history.metadata(checkpoint))
-
-
-def _refuse_small_disk(num_done: int, num_epochs: int, checkpoint: bytes, optimizer_state: bytes) -> None:
-    """Raise UserError if more is to be written than is free where data/ lies; each epoch is as large as this one.
-
-    The history keeps the new epochs; all are published; and DVC copies what is published into its cache, where it does
-    not always notice that a disk is full.
-    """
-    published_bytes = num_epochs * len(checkpoint) + len(optimizer_state)
-    needed = (num_epochs - num_done) * (len(checkpoint) + len(optimizer_state)) + 2 * published_bytes
-    folder = CHECKPOINTS.parent
-    if (free := shutil.disk_usage(folder).free) < needed:
-        raise UserError(
-            f"{folder} has {tqdm.format_sizeof(free, 'B')} of free space, and epochs {num_done + 1} to {num_epochs} "
-            f"need {tqdm.format_sizeof(needed, 'B')}, with their copy in DVC's cache: make room, and run `dvc repro` "
-            "again"
-        )
-
-
-def _refuse_overflow(network: nn.Module, epoch: int, loss: float, validation_loss: float | None) -> None:
-    losses = [loss] if validation_loss is None else [loss, validation_loss]
-    if not all(map(math.isfinite, losses)) or not all(
-        value.isfinite().all() for value in network.state_dict().values()
-    ):
-        shown = " and on the validation images ".join(f"{value:.4g}" for value in losses)
-        raise UserError(
-            f"the weights grew beyond all bounds in epoch {epoch}, whose loss is {shown}: "
-            "lower optimizer.learning_rate or optimizer.weight_decay of the recipe"
-        )

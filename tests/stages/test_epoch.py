@@ -34,6 +34,7 @@ RECIPE = Recipe(
     loss=LossParams(input="logits", label_smoothing=0.1),
     augment=AugmentParams(rotation_degrees=10, scale=0.1, shift_pixels=2),
     threads=1,
+    shards=1,
 )
 Training = tuple[nn.Module, AdamW]
 

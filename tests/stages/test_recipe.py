@@ -29,6 +29,7 @@ recipes:
     loss: {input: logits, label_smoothing: 0.0}
     augment: {rotation_degrees: 10.0, scale: 0.1, shift_pixels: 2.0}
     threads: 2
+    shards: 1
 """
 
 
@@ -92,6 +93,12 @@ def test_seed_recipe_is_the_notes_bug_for_bug() -> None:
         ("batch_size: 128", "batch_size: 60001", ["batch_size is 60001; input should be less than or equal to 60000"]),
         ("epochs: 20\n", "epochs: 1000\n", ["epochs is 1000; input should be less than or equal to 999"]),
         ("seed: 0", "seed: -1", ["seed is -1; input should be greater than or equal to 0"]),
+        ("shards: 1", "shards: 0", ["shards is 0; input should be greater than or equal to 1"]),
+        (
+            "shards: 1",
+            "shards: 129",
+            ["shards is 129; value error, the number should be at most batch_size, which is 128"],
+        ),
         ("threads: 2", "threads: true", ["threads is True; input should be a valid integer"]),
         ("learning_rate: 0.01", "learning_rate: 0", ["optimizer.learning_rate is 0; input should be greater than 0"]),
         ("learning_rate: 0.01", "learning_rate: 1e-2", ["optimizer.learning_rate is read as '1e-2'", "not 1e-3"]),

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,12 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from mnist.checkpoint import Description
 from mnist.data import DataParams, Examples
 from pipeline.errors import UserError
 from stages.train import training
 from stages.train.history import History
-from tests.stages.test_epoch import RECIPE, TWO_LAYER, tiny_examples
+from stages.train.job import Job
+from stages.train.recorder import Recorder
+from tests.stages.test_epoch import RECIPE, tiny_examples
 
 pytestmark = pytest.mark.usefixtures("deterministic")
 
@@ -28,13 +28,18 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 DATA = DataParams(dataset="mnist", validation_size=20, split_seed=0)
-DESCRIBE = partial(Description, network=TWO_LAYER, threads=1, training={}, data=DATA, environment={})
+JOB = Job("demo", RECIPE, DATA, torch.device("cpu"), environment={}, origin={})
+
+
+def train(history: History, validation: Examples) -> None:
+    """Train three epochs."""
+    training.train(JOB, training.read_state(history, 3), tiny_examples(20), Recorder(history, JOB, validation))
 
 
 def refusal(history: History, validation: Examples) -> str:
-    """What the training of three epochs ends with."""
+    """What the training ends with."""
     with pytest.raises(UserError) as raised:
-        training.train(history, RECIPE, tiny_examples(20), validation, DESCRIBE)
+        train(history, validation)
     return str(raised.value)
 
 
@@ -95,7 +100,7 @@ def test_disk_that_is_too_small_is_said_before_any_epoch(tmp_path: Path, monkeyp
     free = 2**40
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
     end_second_epoch_with(monkeypatch, 2.0, 0.0)
-    training.train(history, RECIPE, tiny_examples(20), tiny_examples(20), DESCRIBE)
+    train(history, tiny_examples(20))
     kept = sum(path.stat().st_size for path in tmp_path.glob("resume/*/*.safetensors"))
     outputs = sum(len(history.checkpoint(epoch)) for epoch in (1, 2, 3)) + len(history.optimizer_state(3))
     for free in (kept + 2 * outputs - 100, 0):
