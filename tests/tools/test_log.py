@@ -36,6 +36,11 @@ def test_time_of_a_training_is_known_if_it_ran_in_one_go(
     assert (log.has_trained, log.seconds) == (has_trained, seconds)
 
 
+def test_time_is_known_where_the_lock_file_needs_no_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = [*TRAIN, "starting at epoch 1 of 2: nothing was trained here before", "epoch 1/2: loss 1"]
+    assert read(monkeypatch, [*BEGIN, *said, *END[1:]]).seconds == 5.0
+
+
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [

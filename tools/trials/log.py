@@ -19,13 +19,18 @@ class Log:
         """A line that was printed just now."""
         self._lines.append(line)
         if running := RUNNING.match(line):
+            self._end_stage()
             self._stage, self._start = running[1], time.monotonic()
         elif self._stage == "train" and line.startswith(("starting at epoch", "continuing at epoch")):
             self.has_trained, self._is_whole = True, line.startswith("starting")
         elif line.startswith("Updating lock file"):
-            if self._stage == "train" and self._is_whole:
-                self.seconds = round(time.monotonic() - self._start, 1)
-            self._stage = ""
+            self._end_stage()
+
+    def _end_stage(self) -> None:
+        """DVC updates its lock file, or, where that is right already, goes on with the next stage."""
+        if self._stage == "train" and self._is_whole:
+            self.seconds = round(time.monotonic() - self._start, 1)
+        self._stage = ""
 
     def reason(self) -> str:
         """Why the run failed: what the stage said of it, else DVC, else the last line."""
