@@ -26,7 +26,16 @@ INTERRUPTED_STATUS = 130
 
 @contextmanager
 def stage(deps: Deps) -> Iterator[Inputs]:
-    """Run the body as the stage that has these `deps`; it gets the `Inputs` through which it reads.
+    """Run the body as the stage that has these `deps`; it gets the `Inputs` through which it reads."""
+    with only_process(deps.stage):
+        inputs = Inputs(deps)
+        yield inputs
+        write_file(note_path(deps.stage), json.dumps(inputs.note(), indent=1).encode())
+
+
+@contextmanager
+def only_process(name: str) -> Iterator[None]:
+    """Run the body as the only process of the stage `name` here.
 
     A UserError or OSError ends the process with status 1 and its message; Ctrl-C and SIGTERM (also sent when `dvc`
     ends, see pipeline/start.py) end it with status 130. A second process for the same stage is refused.
@@ -35,13 +44,10 @@ def stage(deps: Deps) -> Iterator[Inputs]:
     signal.signal(signal.SIGTERM, _interrupt)
     gc.freeze()  # What was imported is no garbage: not looking for it makes a process with torch end 0.6 s sooner.
     gc.enable()  # Off since pipeline/start.py.
-    name = deps.stage
     try:
         refuse_foreign(outputs_of(name))
         with lock(name):
-            inputs = Inputs(deps)
-            yield inputs
-            write_file(note_path(name), json.dumps(inputs.note(), indent=1).encode())
+            yield
     except UserError as error:
         sys.exit(f"{name}: {error}")
     except OSError as error:  # A full disk, or a file that may not be read or written.

@@ -58,13 +58,13 @@ def long_project(long_template: Project, tmp_path: Path) -> Project:
 
 @contextmanager
 def repro_at_epoch(
-    project: Project, epoch: int, command: Sequence[str] = ("repro",)
+    project: Project, epoch: int, command: Sequence[str] = ("repro",), **variables: str
 ) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`dvc repro` in a process group of its own, and the training's process id, once it has finished that epoch."""
     process = subprocess.Popen(
         ["dvc", *command, "evaluate"],
         cwd=project.folder,
-        env=project.environment(),
+        env=project.environment(**variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -14,8 +14,10 @@ from pipeline.stage import stage
 from pipeline.tables import write_json
 from stages.train.history import History
 from stages.train.job import read_job
+from stages.train.launch import is_worker, launch, wants_workers
 from stages.train.recorder import Recorder, announce, publish
 from stages.train.training import read_state, train
+from stages.train.work import work
 
 
 def main() -> None:
@@ -27,8 +29,12 @@ def main() -> None:
         history = History(job.origin)
         announce(history, num_epochs)
         if history.resumable(num_epochs) < num_epochs:
-            training, validation = job.load()
-            train(job, read_state(history, num_epochs), training, Recorder(history, job, validation))
+            if wants_workers():
+                launch(is_first=True)
+                history = History(job.origin)  # One of them has added to it.
+            else:
+                training, validation = job.load()
+                train(job, read_state(history, num_epochs), training, Recorder(history, job, validation))
 
         inputs.verify_unchanged()
         publish(history, num_epochs)
@@ -37,4 +43,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    work(DEPS) if is_worker() else main()

@@ -18,9 +18,24 @@ def explain_start(inputs: dict[str, Any], paths: list[Path]) -> str:
     earlier = [read for path in paths if (read := _read_inputs(path)) is not None]
     if not earlier:
         return f"{paths[0]} cannot be read, so what changed since the last training is not known"
-    changed = min((_differences(inputs, other) for other in earlier), key=len)
-    more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
-    return f"changed since the nearest earlier training: {', '.join(changed[:MOST_NAMED])}{more}"
+    changed = min((differences(inputs, other) for other in earlier), key=len)
+    return f"changed since the nearest earlier training: {name_some(changed)}"
+
+
+def differences(inputs: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """The names whose values differ: those of `inputs`, and what only `other` has.
+
+    Recipes are compared key by key, whatever they are called.
+    """
+    before = {_role(name): value for name, value in other.items()}
+    changed = [name for name, value in inputs.items() if before.pop(_role(name), None) != value]
+    return sorted(changed) + sorted(before)
+
+
+def name_some(names: list[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{', '.join(names[:MOST_NAMED])}{more}"
 
 
 def _read_inputs(path: Path) -> dict[str, Any] | None:
@@ -30,16 +45,6 @@ def _read_inputs(path: Path) -> dict[str, Any] | None:
     except (UserError, ValueError, RecursionError):
         return None
     return inputs if isinstance(inputs, dict) else None
-
-
-def _differences(inputs: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """The names whose values differ: those of `inputs`, and what only `other` has.
-
-    Recipes are compared key by key, whatever they are called.
-    """
-    before = {_role(name): value for name, value in other.items()}
-    changed = [name for name, value in inputs.items() if before.pop(_role(name), None) != value]
-    return sorted(changed) + sorted(before)
 
 
 def _role(name: str) -> str:

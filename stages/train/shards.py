@@ -54,7 +54,7 @@ class ShardedStep:
     def _apply(self, row: Tensor, learning_rate: Tensor) -> Tensor:
         """Make the step of such a row, and return its loss."""
         targets = [*self._optimizer.parameters, *self._statistics]
-        loss, *parts = row.split([1, *(target.numel() for target in targets)])
+        loss, *parts = torch.split(row, [1, *(target.numel() for target in targets)])
         shaped = [part.view(target.shape) for part, target in zip(parts, targets, strict=True)]
         num_parameters = len(self._optimizer.parameters)
         self._optimizer.step(shaped[:num_parameters], learning_rate)

@@ -14,6 +14,8 @@ import sys
 MODULES = ("bench.", "dvc", "stages.", "tools.")
 
 address, program, *arguments = sys.argv[1:]
+if arguments[:2] == ["-u", "-m"]:  # As torchrun starts workers; without a buffer, or with one that is flushed.
+    del arguments[0]
 is_module = len(arguments) > 1 and arguments[0] == "-m" and arguments[1].startswith(MODULES)
 if program == "python" and not is_module:
     os.execv(sys.executable, [sys.executable, *arguments])

@@ -26,7 +26,7 @@ LIBRARIES = """
     PIL.Image altair dulwich.porcelain dvc.api dvc.cli.parser dvc.repo dvc.repo.experiments.queue.celery dvc_s3 dvc_ssh
     dvc_webdav hydra jinja2 matplotlib.backends.backend_agg matplotlib.figure narwhals._pandas_like.dataframe networkx
     numpy pandas pydantic.main pydantic.type_adapter pygit2 requests ruamel.yaml safetensors.torch scipy.ndimage tomllib
-    torch torchvision.datasets tqdm vl_convert yaml
+    torch torch.distributed.run torchvision.datasets tqdm vl_convert yaml
 """
 status = 0  # with which this process is to end
 

@@ -35,7 +35,7 @@ def fail(call: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
 
 
 def record_step(training: Training, record: Record = repeat_on_the_cpu) -> RecordedStep:
-    step = make_step(*training, RECIPE, record)
+    step = make_step(*training, RECIPE, record=record)
     assert isinstance(step, RecordedStep)
     return step
 

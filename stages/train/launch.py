@@ -1,0 +1,94 @@
+"""Hands a training over to torchrun's workers, if torchrun's own variables ask for it, and sees to it that all end.
+
+torchrun alone does not: killed, it leaves its workers running, and without a network it may wait for ever.
+"""
+
+import fcntl
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+from pipeline.errors import UserError
+from stages.train.reports import FOLDER, GO_ON, clear, first_reason
+
+IS_FIRST, STORE_FILE = "TRAIN_IS_FIRST", "TRAIN_STORE_FILE"  # For the workers.
+WORKERS, MACHINES, ENDPOINT, ADDRESS = "PET_NPROC_PER_NODE", "PET_NNODES", "PET_RDZV_ENDPOINT", "PET_LOCAL_ADDR"
+INTERFACE = "GLOO_SOCKET_IFNAME"
+GET_INTERFACE_ADDRESS = 0x8915  # of Linux' ioctl
+GRACE_SECONDS = 10  # For torchrun to end, after the first worker has said why it ends.
+
+
+def wants_workers() -> bool:
+    """Whether torchrun's variables ask for more than one worker; UserError if one of them is no number."""
+    for name in (WORKERS, MACHINES):
+        if not (os.environ.get(name) or "1").isdecimal():
+            raise UserError(f"{name} is {os.environ[name]!r}; expected a whole number")
+    return any(os.environ.get(name) not in (None, "", "1") for name in (WORKERS, MACHINES))
+
+
+def is_worker() -> bool:
+    """Whether this process is a worker that torchrun started for `launch`."""
+    return IS_FIRST in os.environ
+
+
+def launch(is_first: bool) -> None:
+    """Run the workers of this machine until all epochs are there; `is_first` where they are to be written.
+
+    Raises:
+        UserError: one of them failed, or was ended, here or elsewhere; all of this machine have ended then.
+    """
+    is_alone = os.environ.get(MACHINES) in (None, "", "1")
+    options, variables = _on_this_machine() if is_alone else _on_several_machines(is_first)
+    always = ["--max-restarts=0", f"--log-dir={FOLDER}", "--shutdown-timeout=5", "--rdzv-backend=c10d"]
+    clear()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stages.train.launcher", *always, *options, "--module", "stages.train"],
+        env=os.environ | variables | {IS_FIRST: "yes" if is_first else ""},
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = float("inf")
+    try:
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+            if deadline == float("inf") and first_reason():
+                deadline = time.monotonic() + GRACE_SECONDS
+    finally:
+        process.kill()  # Its workers end with it, and so does one that is stopped.
+        process.wait()
+    if process.returncode != 0:
+        raise UserError(first_reason() or f"torchrun ended with status {process.returncode}: {GO_ON}")
+
+
+def _on_this_machine() -> tuple[list[str], dict[str, str]]:
+    """Options for torchrun, and variables: the processes meet in files, and listen on the loopback interface only."""
+    options = [f"--rdzv-endpoint={FOLDER / 'rendezvous'}", "--rdzv-conf=store_type=file"]
+    private = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1", STORE_FILE: str(FOLDER / "store")}
+    return options, {INTERFACE: "lo"} | private
+
+
+def _on_several_machines(is_first: bool) -> tuple[list[str], dict[str, str]]:
+    """The same where they meet at PET_RDZV_ENDPOINT, which is on the first machine."""
+    if not os.environ.get("PET_RDZV_ENDPOINT"):
+        raise UserError(
+            "PET_NNODES says that there are other machines; name the first, too: PET_RDZV_ENDPOINT=HOST:PORT"
+        )
+    address = os.environ.get("PET_LOCAL_ADDR") or _address(os.environ.get(INTERFACE, ""))
+    return [f"--rdzv-conf=is_host={is_first}", f"--local-addr={address}"], {}
+
+
+def _address(interface: str) -> str:
+    """The IPv4 address of a network interface; UserError if it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            answer = fcntl.ioctl(probe, GET_INTERFACE_ADDRESS, struct.pack("256s", interface.encode()[:15]))
+        except OSError:
+            names = ", ".join(name for _, name in socket.if_nameindex())
+            raise UserError(
+                f"{INTERFACE} is {interface!r}; expected the network interface by which this machine reaches the "
+                f"others, one of {names}"
+            ) from None
+    return socket.inet_ntoa(answer[20:24])

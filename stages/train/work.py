@@ -1,0 +1,52 @@
+"""What one of several workers does: it takes its part in the training that `launch` hands over."""
+
+import os
+import signal
+import sys
+
+import torch
+from torch import distributed
+
+from mnist.memory import keep_freed_memory
+from pipeline.deps import Deps
+from pipeline.errors import UserError
+from pipeline.inputs import Inputs
+from pipeline.parent import end_with_parent
+from stages.train.history import History
+from stages.train.job import read_job
+from stages.train.launch import IS_FIRST, STORE_FILE
+from stages.train.recorder import Recorder
+from stages.train.reports import Kind, report
+from stages.train.training import read_state, train
+from stages.train.workers import Lost, find_workers
+
+
+def work(deps: Deps) -> None:
+    """Train together with the other workers; if that fails, leave a report and end with status 1."""
+    end_with_parent(signal.SIGKILL)  # Also one that is stopped.
+    rank = int(os.environ["RANK"])
+    try:
+        _train_with_others(deps)
+    except UserError as error:
+        report(Kind.REFUSAL, str(error), rank)
+        sys.exit(1)
+    except Lost as error:
+        report(Kind.LOST, f"worker {rank} cannot go on: {error}", rank)
+        sys.exit(1)
+
+
+def _train_with_others(deps: Deps) -> None:
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    keep_freed_memory()
+    workers = find_workers(os.environ.get(STORE_FILE))
+    job = workers.agree(lambda: read_job(Inputs(deps)), is_first=bool(os.environ[IS_FIRST]))
+    training, validation = job.load()
+    if workers.writes:
+        history = History(job.origin)
+        print(f"{workers.size} workers share {job.recipe.shards} shards of each batch", flush=True)
+        state = workers.share(read_state(history, job.recipe.epochs))
+        train(job, state, training, Recorder(history, job, validation), workers)
+    else:
+        train(job, workers.share(None), training, None, workers)
+    distributed.destroy_process_group()

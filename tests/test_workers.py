@@ -1,0 +1,232 @@
+"""A training gives the same bytes for any number of workers; whatever happens to one of them, all end, and it goes on.
+
+Those that kill use real processes, of Python and of torchrun; see `Project.fresh`.
+"""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stages.train.launch import GRACE_SECONDS, IS_FIRST, STORE_FILE
+from stages.train.reports import FOLDER
+from stages.train.workers import ANSWER_SECONDS
+from tests.project import NUM_EPOCHS, Once, Project
+from tests.test_crash import forget_training, repro_at_epoch, wait_for_end
+
+NETWORK = {"name": "conv_blocks", "stem": {"kernel_size": 3, "stride": 1}, "widths": [[8], [16]], "head": "average"}
+NUM_LONG_EPOCHS = 80
+GO_ON = "start the training again: it goes on after its last whole epoch"
+
+
+def set_up(project: Project) -> None:
+    """Batches of 32 images, distorted, in four shards, the last one smaller; batch norm."""
+    project.set_param("recipes.demo.network", NETWORK)
+    project.set_param("recipes.demo.shards", 4)
+    project.commit()
+
+
+@pytest.fixture(scope="module")
+def by_one(once: Once) -> Project:
+    """A project that one worker trained, committed; to be read."""
+
+    def make(project: Project) -> None:
+        set_up(project)
+        project.repro("train")
+        project.commit()
+
+    return once("workers", make)
+
+
+@pytest.fixture
+def untrained(by_one: Project, tmp_path: Path) -> Project:
+    """The same project with its training forgotten, and the data in place."""
+    project = by_one.copy(tmp_path / "workers")
+    forget_training(project)
+    return project
+
+
+def train(project: Project, workers: int, check: bool = True, **variables: str) -> str:
+    """Run the stage, and return what it printed."""
+    command = ("dvc", "repro", "--force", "--single-item", "train")
+    return project.run(*command, check=check, PET_NPROC_PER_NODE=str(workers), **variables).stdout
+
+
+def refusal(printed: str) -> str:
+    """The only line that says why it ended."""
+    [line] = re.findall(r"^train: .*", printed, flags=re.MULTILINE)
+    assert "Traceback" not in printed
+    assert isinstance(line, str)
+    return line
+
+
+@pytest.mark.parametrize("workers", [2, 3, 4])
+def test_bytes_do_not_depend_on_the_number_of_workers(by_one: Project, untrained: Project, workers: int) -> None:
+    assert f"{workers} workers share 4 shards of each batch" in train(untrained, workers)
+    assert untrained.results() == by_one.results()
+    untrained.run("git", "diff", "--exit-code", "dvc.lock")  # Which does not know how many there were.
+
+
+def test_what_some_workers_began_others_go_on_with(by_one: Project, untrained: Project) -> None:
+    untrained.set_param("recipes.demo.epochs", 1)
+    train(untrained, 2)
+    untrained.set_param("recipes.demo.epochs", 2)
+    assert "continuing at epoch 2" in train(untrained, 1)
+    untrained.set_param("recipes.demo.epochs", NUM_EPOCHS)
+    assert "continuing at epoch 3" in train(untrained, 3)
+    assert untrained.results() == by_one.results()
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        (
+            {"PET_NPROC_PER_NODE": "5"},
+            "train: there are 5 workers, and params.yaml cuts each batch into 4 parts (recipes.demo.shards), each for "
+            "one worker at most: start fewer workers",
+        ),
+        (
+            {"PET_NPROC_PER_NODE": "many"},
+            "train: PET_NPROC_PER_NODE is 'many'; expected a whole number",
+        ),
+        (
+            {"PET_NNODES": "2"},
+            "train: PET_NNODES is 2; name the first of them, too: PET_RDZV_ENDPOINT=HOST:PORT",
+        ),
+        (
+            {"PET_NNODES": "2", "PET_RDZV_ENDPOINT": "127.0.0.1:29400"},
+            r"train: GLOO_SOCKET_IFNAME is ''; expected the network interface by which this machine reaches the "
+            r"others, one of (\w+, )*lo.*",
+        ),
+    ],
+    ids=["more-than-shards", "no-number", "no-endpoint", "no-interface"],
+)
+def test_wrong_number_or_place_of_workers_is_refused_in_one_line(
+    untrained: Project, variables: dict[str, str], line: str
+) -> None:
+    done = untrained.run("python", "-m", "stages.train", check=False, **variables)
+    assert done.returncode == 1
+    assert re.fullmatch(line if "\\w" in line else re.escape(line), refusal(done.stdout)), done.stdout
+
+
+def test_more_shards_than_the_last_batch_has_images_are_refused(untrained: Project) -> None:
+    untrained.set_param("recipes.demo.shards", 21)
+    done = untrained.run("python", "-m", "stages.train", check=False)
+    assert refusal(done.stdout) == (
+        "train: params.yaml: recipes.demo.shards is 21, but the last batch of the 500 training images has 20; take no "
+        "more shards than that, or another batch_size"
+    )
+
+
+def change_code(project: Project) -> None:
+    project.append("stages/train/step.py", "#")
+
+
+def change_data(project: Project) -> None:
+    path = project.folder / "data/raw/MNIST/raw/train-images-idx3-ubyte"
+    content = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def change_params(project: Project) -> None:
+    project.set_param("recipes.demo.optimizer.learning_rate", 0.02)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (change_code, "stages/train/step.py"),
+        (change_data, "data/raw/MNIST/raw/train-images-idx3-ubyte"),
+        (change_params, "recipes.demo.optimizer.learning_rate"),
+    ],
+)
+def test_worker_with_another_job_is_named_with_what_differs(
+    untrained: Project, tmp_path: Path, change: Callable[[Project], None], named: str
+) -> None:
+    other = untrained.copy(tmp_path / "other")
+    change(other)
+    for reason in reasons_of_two(untrained, other, tmp_path / "store", ("yes", "")):
+        host = os.uname().nodename
+        assert reason == (
+            f"worker 1 on {host} has another {named} than worker 0 on {host}: bring all machines to the same commit, "
+            "packages and data"
+        )
+    assert not list(untrained.folder.glob("data/.resume/*/epoch*"))
+
+
+@pytest.mark.parametrize("are_first", [("", ""), ("yes", "yes")])
+def test_training_is_recorded_on_one_machine(untrained: Project, tmp_path: Path, are_first: tuple[str, str]) -> None:
+    other = untrained.copy(tmp_path / "other")
+    for reason in reasons_of_two(untrained, other, tmp_path / "store", are_first):
+        assert reason == "among the machines, one must run `dvc repro`, and all others `make join`"
+
+
+def reasons_of_two(first: Project, second: Project, store: Path, are_first: tuple[str, str]) -> list[str]:
+    """What two workers, in clones as on two machines, give as reasons not to train."""
+    processes = []
+    for rank, (project, is_first) in enumerate(zip((first, second), are_first, strict=True)):
+        (project.folder / FOLDER).mkdir(parents=True)
+        own = {"RANK": str(rank), "LOCAL_RANK": "0", "GROUP_RANK": str(rank), "WORLD_SIZE": "2"}
+        environment = project.environment(**own, **{IS_FIRST: is_first, STORE_FILE: str(store)})
+        command = ["python", "-m", "stages.train"]
+        processes.append(subprocess.Popen(command, cwd=project.folder, env=environment))
+    assert [process.wait(timeout=200) for process in processes] == [1, 1]
+    return [path.read_text() for project in (first, second) for path in project.folder.glob(f"{FOLDER}/REFUSAL-*")]
+
+
+def children(process_id: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process_id}/task/{process_id}/children").read_text().split()]
+
+
+def worker_of_rank(rank: int, torchrun: int) -> int:
+    """The process id of one of torchrun's workers."""
+    [found] = [c for c in children(torchrun) if f"\0RANK={rank}\0" in Path(f"/proc/{c}/environ").read_text()]
+    return found
+
+
+# What happens to which process, what is said of it, and within how many seconds all has ended.
+FAULTS: list[tuple[str, signal.Signals, str, int]] = [
+    ("worker 0", signal.SIGKILL, f"train: worker 0 was ended by SIGKILL: {GO_ON}", GRACE_SECONDS),
+    ("worker 1", signal.SIGKILL, f"train: worker 1 was ended by SIGKILL: {GO_ON}", GRACE_SECONDS),
+    ("torchrun", signal.SIGKILL, f"train: torchrun ended with status -9: {GO_ON}", 5),
+    ("stage", signal.SIGINT, "train: interrupted", 5),
+    ("stage", signal.SIGKILL, "", 5),
+    (
+        "worker 1",
+        signal.SIGSTOP,
+        f"train: worker 0 cannot go on: the others are gone, or did not answer within {ANSWER_SECONDS} s: {GO_ON}",
+        ANSWER_SECONDS + GRACE_SECONDS,
+    ),
+]
+
+
+def test_whatever_ends_a_process_ends_all_and_the_next_run_goes_on(once: Once, tmp_path: Path) -> None:
+    def make(project: Project) -> None:
+        set_up(project)
+        project.set_param("recipes.demo.epochs", NUM_LONG_EPOCHS)
+        project.repro("train")
+        project.commit()
+
+    undisturbed = once("workers-long", make)
+    project = undisturbed.copy(tmp_path / "long").fresh()
+    forget_training(project)
+    for number, (name, signal_number, line, seconds) in enumerate(FAULTS):
+        begun = 4 * number + 2
+        with repro_at_epoch(project, begun, PET_NPROC_PER_NODE="2") as (dvc, stage):
+            [torchrun] = children(stage)
+            workers = [worker_of_rank(rank, torchrun) for rank in (0, 1)]
+            ids = {"stage": stage, "torchrun": torchrun, "worker 0": workers[0], "worker 1": workers[1]}
+            os.kill(ids[name], signal_number)
+            printed = dvc.communicate(timeout=seconds + 20)[0]
+            for process_id in (dvc.pid, stage, torchrun, *workers):
+                wait_for_end(process_id)
+        assert re.findall(r"^train: .*", printed, flags=re.MULTILINE) == ([line] if line else []), printed
+        assert "Traceback" not in printed
+    printed = project.run("dvc", "repro", "train").stdout
+    assert int(re.findall(r"continuing at epoch (\d+) of", printed)[0]) > begun, "each run added to those before"
+    assert project.results() == undisturbed.results()
