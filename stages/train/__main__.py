@@ -1,6 +1,6 @@
 """Trains the chosen recipe's network, and keeps a checkpoint of every epoch.
 
-Reads params.yaml (recipe, recipes.<recipe>, data), pyproject.toml (the pinned versions), data/checksums.txt and
+Reads params.yaml (recipe, recipes.<recipe>, device, data), pyproject.toml (the pinned versions), data/checksums.txt and
 data/raw; writes data/checkpoints, data/optimizer.safetensors (the optimizer's state behind the last of them),
 metrics/train.csv, whose rows name the sha256 of each checkpoint, and metrics/environment.json.
 Epochs that were finished before, in a run that was killed or was shorter, are taken from data/.resume.
@@ -12,7 +12,7 @@ from functools import partial
 
 from mnist.checkpoint import Description
 from mnist.data import DataParams, list_training_files, load_training
-from mnist.determinism import describe_device, make_deterministic
+from mnist.determinism import Device, describe_device, make_deterministic
 from mnist.memory import keep_freed_memory
 from mnist.paths import ENVIRONMENT_JSON, RAW_DATA
 from pipeline.stage import stage
@@ -29,7 +29,7 @@ def main() -> None:
         inputs.files(list_training_files(RAW_DATA, data_params.dataset))
         inputs.versions("records")
         keep_freed_memory()
-        device = make_deterministic(recipe.threads)
+        device = make_deterministic(recipe.threads, inputs.param("device", Device))
         training, validation = (part.to(device) for part in load_training(RAW_DATA, data_params))
         environment = {"device": describe_device(device)} | inputs.versions("numerics")
 
