@@ -104,7 +104,6 @@ def run(folder: Path, *command: str) -> Run:
     own = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "DVC_SITE_CACHE_DIR": str(folder.parent / "site"),
-        "MNIST_DEVICE": "cpu",
     }
     log = folder.parent / "output"
     with log.open("w") as output:

@@ -23,7 +23,7 @@ from stages.train.recipe import Recipe
 def main() -> None:
     recipe: Recipe = read_param("recipes.notes", Recipe)
     keep_freed_memory()
-    device = make_deterministic(recipe.threads)
+    device = make_deterministic(recipe.threads, "cpu")
     params = DataParams(dataset="mnist", validation_size=0, split_seed=0)
     training, test = load_training(RAW_DATA, params)[0].to(device), load_test(RAW_DATA, params).to(device)
     torch.manual_seed(derive_seed(recipe.seed, epoch=0, purpose="network"))

@@ -3,39 +3,42 @@
 import os
 import platform
 import zlib
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
-
-from pipeline.errors import UserError
+from pydantic import AfterValidator, Field
 
 RECORDED_DEVICE = "CPU x86_64 AVX2"  # What dvc.lock and metrics/ in git were made on.
 Threads = Annotated[int, Field(ge=1, le=64)]  # A number that `make_deterministic` takes.
 
 
-def make_deterministic(threads: int) -> torch.device:
+def _usable(device: str) -> str:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("torch finds no usable GPU here: set it to cpu, or run this where there is one")
+    return device
+
+
+Device = Annotated[Literal["cpu", "cuda"], AfterValidator(_usable)]  # The key `device` of params.yaml.
+
+
+def make_deterministic(threads: int, device: Device) -> torch.device:
     """Set torch up for exact results with `threads` CPU threads, and return the device to compute on.
 
-    The device is the GPU if there is one, unless MNIST_DEVICE says `cpu`. The number of threads is a parameter, since
-    results depend on it, and not on how many cores the machine has.
-
-    Raises:
-        UserError: MNIST_DEVICE names a device that is unknown or not there.
+    Both are parameters, since results depend on them, and not on which cores and GPUs the machine has.
     """
     # The same switch as use_deterministic_algorithms(True), which also imports torch's compiler: 1.8 s.
     torch.set_deterministic_debug_mode("error")
     # Deterministic mode also fills all new memory, against code that reads it unwritten: 5 to 17 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.set_num_threads(threads)
-    device = _choose_device()
-    if device.type == "cuda":
+    if device == "cuda":
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # Without a fixed workspace cuBLAS is not deterministic.
         torch.backends.cudnn.benchmark = False
-    if (kind := describe_device(device)) != RECORDED_DEVICE:
+    chosen = torch.device(device)
+    if (kind := describe_device(chosen)) != RECORDED_DEVICE:
         print(f"computing on {kind}: results differ in their last bits from those on {RECORDED_DEVICE}", flush=True)
-    return device
+    return chosen
 
 
 def describe_device(device: torch.device) -> str:
@@ -43,6 +46,11 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cuda":
         return f"GPU {torch.cuda.get_device_name(device)}"
     return f"CPU {platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+
+
+def device_of(description: str) -> Device:
+    """The parameter's value with which a device is used that `describe_device` describes so."""
+    return "cuda" if description.startswith("GPU ") else "cpu"
 
 
 def derive_seed(seed: int, epoch: int, purpose: str) -> int:
@@ -54,14 +62,3 @@ def derive_seed(seed: int, epoch: int, purpose: str) -> int:
 def generator_for(seed: int, epoch: int, purpose: str) -> torch.Generator:
     """A generator on the CPU, seeded with `derive_seed`."""
     return torch.Generator().manual_seed(derive_seed(seed, epoch, purpose))
-
-
-def _choose_device() -> torch.device:
-    name = os.environ.get("MNIST_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda"):
-        raise UserError(
-            f"MNIST_DEVICE is {name!r}; expected cpu or cuda, or nothing: a GPU is then used if there is one"
-        )
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("MNIST_DEVICE is 'cuda', but torch finds no usable GPU; unset it to compute on the CPU")
-    return torch.device(name)

@@ -110,7 +110,8 @@ def _describe(key: str, value: Any, problem: Any, expected: Any) -> str:
     if problem["type"] == "extra_forbidden":
         known = ", ".join(_known_keys(expected, problem["loc"][:-1]))
         return f"{name} (here {problem['input']!r}) is not a known key; remove it, or take one of {known}"
-    return f"{name} is {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    allowed = problem["msg"].removeprefix("Value error, ")  # So begins what our own validators say.
+    return f"{name} is {problem['input']!r}; {allowed[0].lower()}{allowed[1:]}"
 
 
 def _known_keys(expected: Any, location: tuple[int | str, ...]) -> list[str]:

@@ -67,10 +67,9 @@ def _torch_settings_restored() -> Iterator[None]:
 
 
 @pytest.fixture
-def deterministic(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Torch as the stages set it up, with one thread."""
-    monkeypatch.setenv("MNIST_DEVICE", "cpu")
-    make_deterministic(1)
+def deterministic() -> None:
+    """Torch as the stages set it up on the CPU, with one thread."""
+    make_deterministic(1, "cpu")
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,6 @@ class Project:
             "SHELL": "/bin/sh",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",
-            "MNIST_DEVICE": "cpu",
             "MNIST_DIR": str(self.folder.parent / "source"),
             "DVC_SITE_CACHE_DIR": str(self.folder.parent / "site"),
             "DVC_GLOBAL_CONFIG_DIR": str(self.folder.parent / "config"),

@@ -36,7 +36,8 @@ def test_outdated_table_is_replaced_and_nothing_else() -> None:
 def test_results_in_git_are_those_of_params_yaml() -> None:
     lock = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]["train"]["params"]["params.yaml"]
     name = PARAMS["recipe"]
-    wanted = {"recipe": name, f"recipes.{name}": PARAMS["recipes"][name], "data": PARAMS["data"]}
+    wanted = {"recipe": name, f"recipes.{name}": PARAMS["recipes"][name]}
+    wanted |= {key: PARAMS[key] for key in ("device", "data")}
     assert lock == wanted, "run `dvc repro`, then `python -m tests.pages`"
 
 

@@ -103,6 +103,7 @@ def test_experiment_switches_the_recipe_and_commits_are_compared(project: Projec
         ("recipe", "dmo", "recipes.dmo"),
         ("data.validation_size", 600, "data.validation_size is 600"),
         ("data.dataset", "imagenet", "data.dataset is 'imagenet'"),
+        ("device", "gpu", "device is 'gpu'; input should be 'cpu' or 'cuda'"),
     ],
 )
 def test_bad_parameter_is_refused_in_one_line_before_any_training(

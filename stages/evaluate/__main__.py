@@ -1,8 +1,9 @@
 """Scores every checkpoint, chooses the best one by its validation accuracy, and says how good that one is.
 
-Reads params.yaml (recipe, recipes.<recipe>, data), pyproject.toml (the pinned versions), data/checksums.txt, data/raw,
-data/checkpoints and metrics/train.csv; writes metrics/evaluate.json, metrics/checkpoints.csv, metrics/classes.csv,
-metrics/confusion.csv, data/predictions.csv and data/model.safetensors. The test images choose nothing.
+Reads params.yaml (recipe, recipes.<recipe>, device, data), pyproject.toml (the pinned versions), data/checksums.txt,
+data/raw, data/checkpoints and metrics/train.csv; writes metrics/evaluate.json, metrics/checkpoints.csv,
+metrics/classes.csv, metrics/confusion.csv, data/predictions.csv and data/model.safetensors. The test images choose
+nothing.
 """
 
 from pipeline.start import DEPS  # isort: skip
@@ -11,7 +12,7 @@ from typing import Any
 
 from mnist.checkpoint import load
 from mnist.data import DataParams, load_test, load_training
-from mnist.determinism import make_deterministic
+from mnist.determinism import Device, make_deterministic
 from mnist.inference import predict
 from mnist.memory import keep_freed_memory
 from mnist.paths import (
@@ -37,12 +38,13 @@ def main() -> None:
     with stage(DEPS) as inputs:
         data_params: DataParams = inputs.param("data", DataParams)
         recipe: dict[str, Any] = inputs.param(f"recipes.{inputs.param('recipe', str)}", dict[str, Any])
+        device_name: Device = inputs.param("device", Device)
         inputs.versions("records", "numerics")
         trained = read_trained()
         keep_freed_memory()
         _, description = load(checkpoint_path(trained[0].epoch), trained[0].checkpoint_sha256)
-        check_origin(trained, description, recipe, data_params)
-        device = make_deterministic(description.threads)  # As in training: results depend on it.
+        check_origin(trained, description, recipe, data_params, device_name)
+        device = make_deterministic(description.threads, device_name)  # As in training: results depend on it.
         validation = load_training(RAW_DATA, data_params)[1].to(device)
         test = load_test(RAW_DATA, data_params).to(device)
 

@@ -30,14 +30,14 @@ def draw_samples(training: Examples) -> bytes:
     return draw_images(_pixels(shown.flatten(0, 1)), [title for row in titles for title in row], NUM_CLASSES)
 
 
-def draw_augmented(training: Examples, params: AugmentParams | None) -> bytes:
-    """Draw a row for each of some training images: the image, and how an epoch may show it."""
+def draw_augmented(training: Examples, params: AugmentParams | None, device: torch.device) -> bytes:
+    """Draw a row for each of some training images: the image, and how an epoch on this device may show it."""
     if params is None:
         return draw_text("This recipe trains on the images as they are.")
     images = training.images[:NUM_AUGMENTED].repeat_interleave(NUM_COPIES + 1, dim=0)
     is_original = torch.arange(len(images)) % (NUM_COPIES + 1) == 0
-    distorted = augment(as_input(images), params, generator_for(seed=0, epoch=0, purpose="illustrate"))
-    pixels = distorted.mul(255).round().to(torch.uint8)
+    distorted = augment(as_input(images.to(device)), params, generator_for(seed=0, epoch=0, purpose="illustrate"))
+    pixels = distorted.mul(255).round().to(torch.uint8).cpu()
     titles = ["original" if original else "" for original in is_original]
     return draw_images(_pixels(torch.where(is_original.view(-1, 1, 1, 1), images, pixels)), titles, NUM_COPIES + 1)
 

@@ -7,7 +7,7 @@ import torch
 
 from mnist.checkpoint import Description
 from mnist.data import DataParams, Examples, list_training_files, load_training
-from mnist.determinism import describe_device, make_deterministic
+from mnist.determinism import Device, describe_device, make_deterministic
 from mnist.paths import RAW_DATA
 from pipeline.errors import UserError
 from pipeline.inputs import Inputs
@@ -64,6 +64,6 @@ def read_job(inputs: Inputs) -> Job:
     data: DataParams = inputs.param("data", DataParams)
     inputs.files(list_training_files(RAW_DATA, data.dataset))
     inputs.versions("records")
-    device = make_deterministic(recipe.threads)
+    device = make_deterministic(recipe.threads, inputs.param("device", Device))
     environment = {"device": describe_device(device)} | inputs.versions("numerics")
     return Job(name, recipe, data, device, environment, inputs.values(without="epochs") | environment)

@@ -72,11 +72,9 @@ def _on_this_machine() -> tuple[list[str], dict[str, str]]:
 
 def _on_several_machines(is_first: bool) -> tuple[list[str], dict[str, str]]:
     """The same where they meet at PET_RDZV_ENDPOINT, which is on the first machine."""
-    if not os.environ.get("PET_RDZV_ENDPOINT"):
-        raise UserError(
-            "PET_NNODES says that there are other machines; name the first, too: PET_RDZV_ENDPOINT=HOST:PORT"
-        )
-    address = os.environ.get("PET_LOCAL_ADDR") or _address(os.environ.get(INTERFACE, ""))
+    if not os.environ.get(ENDPOINT):
+        raise UserError(f"{MACHINES} is {os.environ[MACHINES]}; name the first of them, too: {ENDPOINT}=HOST:PORT")
+    address = os.environ.get(ADDRESS) or _address(os.environ.get(INTERFACE, ""))
     return [f"--rdzv-conf=is_host={is_first}", f"--local-addr={address}"], {}
 
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from mnist import CPU_PROFILE
-from mnist.determinism import derive_seed, generator_for, make_deterministic
+from mnist.determinism import Device, derive_seed, describe_device, device_of, generator_for, make_deterministic
 from pipeline.errors import UserError
+from pipeline.params import read_param
 from tests import ROOT
 
 
@@ -48,9 +49,8 @@ def test_seeds_differ_over_seeds_epochs_and_purposes() -> None:
     assert len({derive_seed(*case) for case in cases}) == len(cases)
 
 
-def test_torch_is_deterministic_with_the_threads_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MNIST_DEVICE", "cpu")
-    assert make_deterministic(threads=3) == torch.device("cpu")
+def test_torch_is_deterministic_with_the_threads_asked_for() -> None:
+    assert make_deterministic(3, "cpu") == torch.device("cpu")
     assert torch.are_deterministic_algorithms_enabled()
     assert torch.get_num_threads() == 3
 
@@ -58,37 +58,34 @@ def test_torch_is_deterministic_with_the_threads_asked_for(monkeypatch: pytest.M
 def test_device_whose_bits_differ_is_told_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("MNIST_DEVICE", "cpu")
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    make_deterministic(threads=1)
+    make_deterministic(1, "cpu")
     assert capsys.readouterr().out == (
         "computing on CPU aarch64 DEFAULT: results differ in their last bits from those on CPU x86_64 AVX2\n"
     )
 
 
-@pytest.mark.parametrize("name", ["gpu", "CPU", "cuda:0", "mps"])
-def test_unknown_device_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MNIST_DEVICE", name)
-    with pytest.raises(UserError, match=f"MNIST_DEVICE is '{name}'; expected cpu or cuda"):
-        make_deterministic(threads=1)
-
-
-def test_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("cuda", "torch finds no usable GPU here: set it to cpu, or run this where there is one")]
+    + [(name, "input should be 'cpu' or 'cuda'") for name in ("gpu", "CPU", "cuda:0", "mps")],
+)
+def test_device_that_is_unknown_or_not_there_is_refused(
+    name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setenv("MNIST_DEVICE", "cuda")
-    with pytest.raises(UserError, match="MNIST_DEVICE is 'cuda', but torch finds no usable GPU"):
-        make_deterministic(threads=1)
+    Path("params.yaml").write_text(f"device: {name}\n")
+    with pytest.raises(UserError) as raised:
+        read_param("device", Device)
+    assert str(raised.value) == f"params.yaml: device is '{name}'; {said}"
 
 
-@pytest.mark.parametrize("name", [None, ""])
-def test_cpu_is_used_where_there_is_no_gpu(name: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    if name is None:
-        monkeypatch.delenv("MNIST_DEVICE", raising=False)
-    else:
-        monkeypatch.setenv("MNIST_DEVICE", name)
-    assert make_deterministic(threads=1) == torch.device("cpu")
+@pytest.mark.parametrize("name", ["cpu", "cuda"])
+def test_description_of_a_device_tells_the_parameters_value(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H200")
+    assert device_of(describe_device(torch.device(name))) == name
 
 
 def test_importing_torch_before_mnist_fails() -> None:

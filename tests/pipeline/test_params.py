@@ -2,11 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from dvc.utils.serialize import modify_yaml
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pipeline.errors import UserError
 from pipeline.params import Section, flatten, read_param
@@ -38,6 +38,14 @@ def error(text: str, key: str = "section", expected: Any = Example) -> str:
 def test_valid_section_is_read() -> None:
     section = read("section: {number: 9, fraction: 0.5, word: two, pair: [1, 2]}\n")
     assert section == Example(number=9, fraction=0.5, word="two", pair=[1, 2])
+
+
+def test_what_a_validator_says_is_said_and_nothing_before_it() -> None:
+    def refuse(value: str) -> str:
+        raise ValueError("One is too few: take two")
+
+    said = error("word: one\n", "word", Annotated[str, AfterValidator(refuse)])
+    assert said == "params.yaml: word is 'one'; one is too few: take two"
 
 
 def test_whole_number_is_accepted_where_a_fraction_is_expected() -> None:

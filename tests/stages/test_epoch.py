@@ -91,7 +91,7 @@ def record_batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, Tensor,
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("network", [TWO_LAYER, CONV_BLOCKS])
 def test_same_state_gives_the_same_bytes(network: NetworkParams, threads: int) -> None:
-    make_deterministic(threads)
+    make_deterministic(threads, "cpu")
     recipe = changed(network=network)
     first, second = start(recipe), start(recipe)
     losses = train(first, range(1, 3), recipe)

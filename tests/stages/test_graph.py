@@ -109,11 +109,8 @@ def test_wrong_input_ends_with_the_error_of_the_plain_step() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("network_params", [TWO_LAYER, CONV_BLOCKS])
-def test_on_a_gpu_graph_and_plain_step_give_the_same_bytes(
-    network_params: NetworkParams, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MNIST_DEVICE", "cuda")
-    device = make_deterministic(1)
+def test_on_a_gpu_graph_and_plain_step_give_the_same_bytes(network_params: NetworkParams) -> None:
+    device = make_deterministic(1, "cuda")
     examples: Examples = tiny_examples().to(device)
     results = []
     for is_recorded in (False, True, True):

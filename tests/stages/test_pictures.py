@@ -14,6 +14,7 @@ from stages.illustrate.grid import draw_filters, draw_images
 from stages.illustrate.pictures import draw_augmented, draw_kernels, draw_mistakes, draw_samples
 from tests.tiny import tiny_images
 
+CPU = torch.device("cpu")
 NO_DISTORTION = AugmentParams(rotation_degrees=0.0, scale=0.0, shift_pixels=0.0)
 
 
@@ -63,8 +64,8 @@ def test_no_mistake_is_a_picture_too() -> None:
 
 
 def test_augmented_images_are_distorted_as_the_recipe_says() -> None:
-    plain = draw_augmented(examples(), NO_DISTORTION)
-    distorted = draw_augmented(examples(), AugmentParams(rotation_degrees=10.0, scale=0.1, shift_pixels=2.0))
+    plain = draw_augmented(examples(), NO_DISTORTION, CPU)
+    distorted = draw_augmented(examples(), AugmentParams(rotation_degrees=10.0, scale=0.1, shift_pixels=2.0), CPU)
     copies = examples().images[: pictures.NUM_AUGMENTED, 0].repeat_interleave(pictures.NUM_COPIES + 1, dim=0)
     titles = (["original"] + [""] * pictures.NUM_COPIES) * pictures.NUM_AUGMENTED
     assert plain == draw_images(copies.numpy(), titles, pictures.NUM_COPIES + 1)
@@ -72,7 +73,7 @@ def test_augmented_images_are_distorted_as_the_recipe_says() -> None:
 
 
 def test_recipe_without_distortion_is_said() -> None:
-    assert draw_augmented(examples(), None) not in (b"", draw_augmented(examples(), NO_DISTORTION))
+    assert draw_augmented(examples(), None, CPU) not in (b"", draw_augmented(examples(), NO_DISTORTION, CPU))
 
 
 def test_filters_are_the_first_convolution() -> None:

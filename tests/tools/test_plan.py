@@ -44,6 +44,7 @@ def test_every_combination_is_a_trial_and_settings_are_of_their_recipe_or_of_all
         ),
         ("demo", "recipes.demo.seed=7", "for the seeds there is --seeds"),
         ("demo", "recipe=fast", "-S recipe=fast: expected recipes.NAME.KEY=VALUE"),
+        ("demo", "device=cuda", "-S device=cuda: expected recipes.NAME.KEY=VALUE"),
         ("demo", "+recipes.demo.lr=1", r"-S \+recipes.demo.lr=1: expected"),
         ("demo", "recipes.demo.epochs=", "-S recipes.demo.epochs=: expected"),
         ("demo", "recipes.demo.epochs=1,", "-S recipes.demo.epochs=1,: mismatched input"),

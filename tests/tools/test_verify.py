@@ -49,7 +49,7 @@ def relock(project: Project, path: str) -> None:
 
 
 def name_another_device(project: Project) -> None:
-    project.edit("metrics/environment.json", '"CPU x86_64 AVX2"', '"GPU of another kind"')
+    project.edit("metrics/environment.json", '"CPU x86_64 AVX2"', '"CPU of another kind"')
 
 
 def edit_and_name_another_device(project: Project) -> None:
@@ -98,7 +98,7 @@ def test_commit_of_another_device_is_compared_by_its_accuracies_and_the_status_s
     project.commit()
     status, output = verify(project)
     assert status == SAME_ACCURACIES, output
-    assert "recorded on GPU of another kind, now on CPU x86_64 AVX2: bytes differ by nature" in output
+    assert "recorded on CPU of another kind, now on CPU x86_64 AVX2: bytes differ by nature" in output
     assert "within 0.003; if they are the same, the exit status is 8" in output
     assert "3 outputs compared, 0 differ" in output
 
