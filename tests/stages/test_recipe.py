@@ -97,7 +97,7 @@ def test_seed_recipe_is_the_notes_bug_for_bug() -> None:
         (
             "shards: 1",
             "shards: 129",
-            ["shards is 129; value error, the number should be at most batch_size, which is 128"],
+            ["shards is 129; the number should be at most batch_size, which is 128"],
         ),
         ("threads: 2", "threads: true", ["threads is True; input should be a valid integer"]),
         ("learning_rate: 0.01", "learning_rate: 0", ["optimizer.learning_rate is 0; input should be greater than 0"]),
