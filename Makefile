@@ -55,6 +55,11 @@ worker: restore .venv/.installed-sweep  ## run trials for a sweep on another mac
 	@python -m tools.sweep worker $(if $(WORKERS),--workers $(WORKERS)) \
 		$(or $(SCHEDULER),$(error name it: make worker SCHEDULER=tls://HOST:PORT))
 
+.PHONY: join
+join: restore  ## train together with `dvc repro` on another machine: docs/workers.md
+	@[ -e data/raw ] || dvc repro download
+	@python -m stages.train.join
+
 .PHONY: unchanged
 unchanged: restore  ## fail if this commit's dvc.lock and metrics are not what its pipeline gives
 	dvc repro

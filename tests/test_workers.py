@@ -5,9 +5,11 @@ Those that kill use real processes, of Python and of torchrun; see `Project.fres
 
 import os
 import re
+import shutil
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,10 +18,13 @@ from stages.train.launch import GRACE_SECONDS, IS_FIRST, STORE_FILE
 from stages.train.reports import FOLDER
 from stages.train.workers import ANSWER_SECONDS
 from tests.project import NUM_EPOCHS, Once, Project
+from tests.remotes import MAKE
 from tests.test_crash import forget_training, repro_at_epoch, wait_for_end
+from tests.tools.test_hosts import run_or_skip
 
 NETWORK = {"name": "conv_blocks", "stem": {"kernel_size": 3, "stride": 1}, "widths": [[8], [16]], "head": "average"}
 NUM_LONG_EPOCHS = 80
+LINK = "veth-workers"
 GO_ON = "start the training again: it goes on after its last whole epoch"
 
 
@@ -205,14 +210,16 @@ FAULTS: list[tuple[str, signal.Signals, str, int]] = [
 ]
 
 
-def test_whatever_ends_a_process_ends_all_and_the_next_run_goes_on(once: Once, tmp_path: Path) -> None:
-    def make(project: Project) -> None:
-        set_up(project)
-        project.set_param("recipes.demo.epochs", NUM_LONG_EPOCHS)
-        project.repro("train")
-        project.commit()
+def make_long(project: Project) -> None:
+    """Some seconds of training, done by one worker."""
+    set_up(project)
+    project.set_param("recipes.demo.epochs", NUM_LONG_EPOCHS)
+    project.repro("train")
+    project.commit()
 
-    undisturbed = once("workers-long", make)
+
+def test_whatever_ends_a_process_ends_all_and_the_next_run_goes_on(once: Once, tmp_path: Path) -> None:
+    undisturbed = once("workers-long", make_long)
     project = undisturbed.copy(tmp_path / "long").fresh()
     forget_training(project)
     for number, (name, signal_number, line, seconds) in enumerate(FAULTS):
@@ -230,3 +237,76 @@ def test_whatever_ends_a_process_ends_all_and_the_next_run_goes_on(once: Once, t
     printed = project.run("dvc", "repro", "train").stdout
     assert int(re.findall(r"continuing at epoch (\d+) of", printed)[0]) > begun, "each run added to those before"
     assert project.results() == undisturbed.results()
+
+
+def netns(host: str, *command: str) -> list[str]:
+    return ["ip", "netns", "exec", host, *command]
+
+
+@pytest.fixture
+def link() -> Iterator[tuple[str, str]]:
+    """Two hosts made of network namespaces, 10.214.0.1 and 10.214.0.2, and a link whose ends are both called `LINK`."""
+    hosts = f"mnist-c-{os.getpid()}", f"mnist-d-{os.getpid()}"
+    with ExitStack() as stack:
+        for host in hosts:
+            run_or_skip("ip", "netns", "add", host)
+            stack.callback(subprocess.run, ["ip", "netns", "delete", host], check=True)
+            run_or_skip(*netns(host, "true"))
+        veth = ["link", "add", LINK, "type", "veth", "peer", LINK, "netns", hosts[1]]
+        subprocess.run(["ip", "-n", hosts[0], *veth], check=True)
+        for number, host in enumerate(hosts, start=1):
+            for words in (f"address add 10.214.0.{number}/24 dev {LINK}", f"link set {LINK} up", "link set lo up"):
+                subprocess.run(["ip", "-n", host, *words.split()], check=True)
+        yield hosts
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("ip") is None, reason="needs root and iproute2, for namespaces")
+def test_two_machines_give_the_bytes_of_one_also_after_the_link_between_them_was_cut(
+    once: Once, tmp_path: Path, link: tuple[str, str]
+) -> None:
+    undisturbed = once("workers-long", make_long)
+    first, second = (undisturbed.copy(tmp_path / host).fresh() for host in link)
+    for project in (first, second):
+        forget_training(project)
+    variables = {
+        "PET_NNODES": "2",
+        "PET_NPROC_PER_NODE": "2",
+        "PET_RDZV_ENDPOINT": "10.214.0.1:29400",
+        "GLOO_SOCKET_IFNAME": LINK,
+    }
+    lost = rf"train: worker \d cannot go on: the others are gone, or did not answer within {ANSWER_SECONDS} s: {GO_ON}"
+
+    def begin(project: Project, host: str, *command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            netns(host, *command),
+            cwd=project.folder,
+            env=project.environment(**variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    joined = begin(second, link[1], *MAKE, "join")
+    repro = begin(first, link[0], "dvc", "repro", "train")
+    assert repro.stdout is not None
+    for line in repro.stdout:
+        if line.startswith("epoch 2/"):
+            break
+    subprocess.run(["ip", "-n", link[1], "link", "set", LINK, "down"], check=True)
+    for process in (repro, joined):
+        printed, _ = process.communicate(timeout=ANSWER_SECONDS + GRACE_SECONDS + 20)
+        assert process.returncode != 0
+        assert re.fullmatch(lost, refusal(printed)), printed
+    for host in link:
+        assert subprocess.run(["ip", "netns", "pids", host], capture_output=True, text=True).stdout == ""
+
+    subprocess.run(["ip", "-n", link[1], "link", "set", LINK, "up"], check=True)
+    joined = begin(second, link[1], *MAKE, "join")
+    repro = begin(first, link[0], "dvc", "repro", "train")
+    printed, _ = repro.communicate(timeout=200)
+    joined.communicate(timeout=60)
+    assert "4 workers share 4 shards of each batch" in printed
+    assert re.search(r"continuing at epoch ([2-9]|\d\d) of", printed), printed
+    assert repro.returncode == joined.returncode == 0
+    assert first.results() == undisturbed.results()
+    assert not list(second.folder.glob("data/.resume/*")), "one machine alone writes"

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from typing import NoReturn
 
 import torch
 from torch import distributed
@@ -28,11 +29,15 @@ def work(deps: Deps) -> None:
     try:
         _train_with_others(deps)
     except UserError as error:
-        report(Kind.REFUSAL, str(error), rank)
-        sys.exit(1)
+        _end(Kind.REFUSAL, str(error), rank)
     except Lost as error:
-        report(Kind.LOST, f"worker {rank} cannot go on: {error}", rank)
-        sys.exit(1)
+        _end(Kind.LOST, f"worker {rank} cannot go on: {error}", rank)
+
+
+def _end(kind: Kind, reason: str, rank: int) -> NoReturn:
+    report(kind, reason, rank)
+    sys.stdout.flush()
+    os._exit(1)  # At the usual end, threads of gloo that wait for others abort the process.
 
 
 def _train_with_others(deps: Deps) -> None:
