@@ -2,15 +2,17 @@
 
 import statistics
 from collections.abc import Callable
+from typing import TypeVar
 
 from bench.clone import PYTHON, Clone
 
+Value = TypeVar("Value")
 NOTES_EPOCHS = 50  # What the notes' program trains; it ends at 94.45 %.
 
 
-def in_turns(num_rounds: int, **cases: Callable[[], float]) -> dict[str, list[float]]:
+def in_turns(num_rounds: int, **cases: Callable[[], Value]) -> dict[str, list[Value]]:
     """Run the cases one after the other, `num_rounds` times; return each one's values."""
-    values: dict[str, list[float]] = {name: [] for name in cases}
+    values: dict[str, list[Value]] = {name: [] for name in cases}
     for _ in range(num_rounds):
         for name, case in cases.items():
             values[name].append(case())

@@ -6,7 +6,6 @@ import sys
 from typing import NoReturn
 
 import torch
-from torch import distributed
 
 from mnist.memory import keep_freed_memory
 from pipeline.deps import Deps
@@ -54,4 +53,4 @@ def _train_with_others(deps: Deps) -> None:
         train(job, state, training, Recorder(history, job, validation), workers)
     else:
         train(job, workers.share(None), training, None, workers)
-    distributed.destroy_process_group()
+    workers.leave()

@@ -74,6 +74,10 @@ class Workers:
         self._connect(job.device)
         return job
 
+    def leave(self) -> None:
+        """Call at the end, when the others need nothing more."""
+        distributed.destroy_process_group()
+
     @property
     def writes(self) -> bool:
         """Whether this worker keeps the history; all have the same weights."""
