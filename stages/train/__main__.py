@@ -24,6 +24,7 @@ def main() -> None:
     with stage(DEPS) as inputs:
         keep_freed_memory()
         job = read_job(inputs)
+        training, validation = job.load()
         num_epochs = job.recipe.epochs
 
         history = History(job.origin)
@@ -33,7 +34,6 @@ def main() -> None:
                 launch(is_first=True)
                 history = History(job.origin)  # One of them has added to it.
             else:
-                training, validation = job.load()
                 train(job, read_state(history, num_epochs), training, Recorder(history, job, validation))
 
         inputs.verify_unchanged()
