@@ -90,7 +90,7 @@ def test_what_some_workers_began_others_go_on_with(by_one: Project, untrained: P
     ("variables", "line"),
     [
         (
-            {"PET_NPROC_PER_NODE": "5"},
+            {"PET_NPROC_PER_NODE": "5", "PET_STANDALONE": "1"},
             "train: there are 5 workers, and params.yaml cuts each batch into 4 parts (recipes.demo.shards), each for "
             "one worker at most: start fewer workers",
         ),
@@ -142,26 +142,34 @@ def change_params(project: Project) -> None:
     project.set_param("recipes.demo.optimizer.learning_rate", 0.02)
 
 
+def change_epochs(project: Project) -> None:
+    project.set_param("recipes.demo.epochs", NUM_EPOCHS + 1)
+
+
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("change", "said"),
     [
-        (change_code, "stages/train/step.py"),
-        (change_data, "data/raw/MNIST/raw/train-images-idx3-ubyte"),
-        (change_params, "recipes.demo.optimizer.learning_rate"),
+        (change_code, "has another stages/train/step.py than worker 0 on .*: bring all machines to the same commit, "),
+        (change_params, r"has another recipes\.demo\.optimizer\.learning_rate than worker 0 on "),
+        (change_epochs, "has another epochs than worker 0 on "),
     ],
 )
 def test_worker_with_another_job_is_named_with_what_differs(
-    untrained: Project, tmp_path: Path, change: Callable[[Project], None], named: str
+    untrained: Project, tmp_path: Path, change: Callable[[Project], None], said: str
 ) -> None:
     other = untrained.copy(tmp_path / "other")
     change(other)
     for reason in reasons_of_two(untrained, other, tmp_path / "store", ("yes", "")):
-        host = os.uname().nodename
-        assert reason == (
-            f"worker 1 on {host} has another {named} than worker 0 on {host}: bring all machines to the same commit, "
-            "packages and data"
-        )
+        assert re.match(f"worker 1 on {os.uname().nodename} {said}", reason)
     assert not list(untrained.folder.glob("data/.resume/*/epoch*"))
+
+
+def test_worker_whose_data_is_damaged_is_named(untrained: Project, tmp_path: Path) -> None:
+    other = untrained.copy(tmp_path / "other")
+    change_data(other)
+    for reason in reasons_of_two(untrained, other, tmp_path / "store", ("yes", "")):
+        named = "data/raw/MNIST/raw/train-images-idx3-ubyte is damaged: its md5 is"
+        assert reason.startswith(f"worker 1 on {os.uname().nodename}: {named}")
 
 
 @pytest.mark.parametrize("are_first", [("", ""), ("yes", "yes")])

@@ -16,6 +16,7 @@ from stages.train.reports import FOLDER, GO_ON, clear, first_reason
 
 IS_FIRST, STORE_FILE = "TRAIN_IS_FIRST", "TRAIN_STORE_FILE"  # For the workers.
 WORKERS, MACHINES, ENDPOINT, ADDRESS = "PET_NPROC_PER_NODE", "PET_NNODES", "PET_RDZV_ENDPOINT", "PET_LOCAL_ADDR"
+STANDALONE = "PET_STANDALONE"  # It would undo `_on_this_machine`, which is as good.
 INTERFACE = "GLOO_SOCKET_IFNAME"
 GET_INTERFACE_ADDRESS = 0x8915  # of Linux' ioctl
 GRACE_SECONDS = 10  # For torchrun to end, after the first worker has said why it ends.
@@ -46,7 +47,7 @@ def launch(is_first: bool) -> None:
     clear()
     process = subprocess.Popen(
         [sys.executable, "-m", "stages.train.launcher", *always, *options, "--module", "stages.train"],
-        env=os.environ | variables | {IS_FIRST: "yes" if is_first else ""},
+        env=os.environ | variables | {IS_FIRST: "yes" if is_first else "", STANDALONE: "0"},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )

@@ -16,7 +16,7 @@ from stages.train.history import History
 from stages.train.job import read_job
 from stages.train.launch import IS_FIRST, STORE_FILE
 from stages.train.recorder import Recorder
-from stages.train.reports import Kind, report
+from stages.train.reports import GO_ON, Kind, report
 from stages.train.training import read_state, train
 from stages.train.workers import Lost, find_workers
 
@@ -29,6 +29,8 @@ def work(deps: Deps) -> None:
         _train_with_others(deps)
     except UserError as error:
         _end(Kind.REFUSAL, str(error), rank)
+    except OSError as error:  # A full disk, or a file that may not be read or written.
+        _end(Kind.REFUSAL, f"{error}: put that right, and {GO_ON}", rank)
     except Lost as error:
         _end(Kind.LOST, f"worker {rank} cannot go on: {error}", rank)
 
@@ -44,8 +46,12 @@ def _train_with_others(deps: Deps) -> None:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     keep_freed_memory()
     workers = find_workers(os.environ.get(STORE_FILE))
-    job = workers.agree(lambda: read_job(Inputs(deps)), is_first=bool(os.environ[IS_FIRST]))
-    training, validation = job.load()
+    try:
+        job = read_job(Inputs(deps))
+        training, validation = job.load()
+    except UserError as error:
+        workers.refuse(error)
+    workers.agree(job, is_first=bool(os.environ[IS_FIRST]))
     if workers.writes:
         history = History(job.origin)
         print(f"{workers.size} workers share {job.recipe.shards} shards of each batch", flush=True)

@@ -6,10 +6,10 @@ Bytes go by torch.distributed, which checks nobody: see docs/workers.md.
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, distributed
@@ -40,39 +40,33 @@ class Workers:
         self._store, self.rank, self.size = store, rank, size
         self._writer = 0
 
-    def agree(self, read: Callable[[], Job], is_first: bool) -> Job:
-        """Return the job that `read` returns, if it is that of all workers; from then on they exchange tensors.
+    def agree(self, job: Job, is_first: bool) -> None:
+        """Call before all else: from then on all workers have this job, and exchange tensors.
 
         `is_first` says that this is the machine of `dvc repro`, the first of whose workers will write.
 
         Raises:
-            UserError: `read` raised one somewhere; a worker's job is another one; there are more workers than shards.
+            UserError: a worker's job is another one, or it refused; there are more workers than shards.
         """
-        job, error = None, ""
-        try:
-            job = read()
-        except UserError as refusal:
-            error = str(refusal)
-        origin = job.origin | {"epochs": job.recipe.epochs} if job else {}
-        own = {
-            "host": socket.gethostname(),
-            "node": os.environ["GROUP_RANK"],
-            "is_first": is_first,
-            "error": error,
-            "origin": origin,
-        }
-        with _others(START_SECONDS):
-            self._store.set(f"worker {self.rank}", json.dumps(own))
-            found = [json.loads(self._store.get(f"worker {rank}")) for rank in range(self.size)]
-        self._writer = _choose_writer(found)
-        assert job is not None  # Else its error was raised.
+        self._writer = _choose_writer(self._exchange(is_first, origin=job.origin | {"epochs": job.recipe.epochs}))
         if self.size > job.recipe.shards:
             raise UserError(
                 f"there are {self.size} workers, and {PARAMS_FILE} cuts each batch into {job.recipe.shards} parts "
                 f"(recipes.{job.recipe_name}.shards), each for one worker at most: start fewer workers"
             )
-        self._connect(job.device)
-        return job
+        with _others(START_SECONDS):
+            distributed.init_process_group(
+                "cpu:gloo,cuda:nccl" if job.device.type == "cuda" else "gloo",
+                store=self._store,
+                rank=self.rank,
+                world_size=self.size,
+                timeout=timedelta(seconds=ANSWER_SECONDS),
+            )
+
+    def refuse(self, error: UserError) -> NoReturn:
+        """Call instead of `agree`: all workers raise the error, with this one's name."""
+        _choose_writer(self._exchange(is_first=False, error=str(error)))
+        raise error
 
     def leave(self) -> None:
         """Call at the end, when the others need nothing more."""
@@ -105,16 +99,12 @@ class Workers:
     def _of(self, rank: int, num_shards: int) -> range:
         return range(rank * num_shards // self.size, (rank + 1) * num_shards // self.size)
 
-    def _connect(self, device: torch.device) -> None:
-        """Have every worker reach every other one."""
+    def _exchange(self, is_first: bool, **values: Any) -> list[dict[str, Any]]:
+        """Return what each worker says of itself."""
+        own = {"host": socket.gethostname(), "machine": os.environ["GROUP_RANK"], "is_first": is_first} | values
         with _others(START_SECONDS):
-            distributed.init_process_group(
-                "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo",
-                store=self._store,
-                rank=self.rank,
-                world_size=self.size,
-                timeout=timedelta(seconds=ANSWER_SECONDS),
-            )
+            self._store.set(f"worker {self.rank}", json.dumps(own))
+            return [json.loads(self._store.get(f"worker {rank}")) for rank in range(self.size)]
 
     def _broadcast(self, content: bytes) -> bytes:
         """The content that the worker that writes gives."""
@@ -140,13 +130,13 @@ def find_workers(store_file: str | None) -> Workers:
 
 
 def _choose_writer(found: list[dict[str, Any]]) -> int:
-    """The first worker of the machine of `dvc repro`; UserError if there is no such, or if the workers' jobs differ."""
+    """The first worker of the machine of `dvc repro`; UserError if there is none, one refuses, or their jobs differ."""
     names = [f"worker {rank} on {worker['host']}" for rank, worker in enumerate(found)]
     for name, worker in zip(names, found, strict=True):
-        if worker["error"]:
+        if "error" in worker:
             raise UserError(f"{name}: {worker['error']}")
     first = [rank for rank, worker in enumerate(found) if worker["is_first"]]
-    if len({found[rank]["node"] for rank in first}) != 1:
+    if len({found[rank]["machine"] for rank in first}) != 1:
         raise UserError("among the machines, one must run `dvc repro`, and all others `make join`")
     writer = first[0]
     for name, worker in zip(names, found, strict=True):
