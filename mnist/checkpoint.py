@@ -33,11 +33,14 @@ class Description(Section):
     data: DataParams
     environment: dict[str, str]
 
+    def metadata(self, key: str) -> dict[str, str]:
+        """What a safetensors file keeps of it, below one key."""
+        return {key: json.dumps(self.model_dump(mode="json"), sort_keys=True)}
+
 
 def encode(network: nn.Module, description: Description) -> bytes:
     """Return the content of a checkpoint file."""
-    metadata = json.dumps(description.model_dump(mode="json"), sort_keys=True)
-    return encode_tensors(network.state_dict(), {METADATA_KEY: metadata})
+    return encode_tensors(network.state_dict(), description.metadata(METADATA_KEY))
 
 
 def encode_tensors(tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:

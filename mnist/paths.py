@@ -4,7 +4,7 @@ from pathlib import Path
 
 RAW_DATA = Path("data/raw")
 CHECKPOINTS = Path("data/checkpoints")
-OPTIMIZER = Path("data/optimizer.safetensors")
+OPTIMIZER = Path("data/optimizer")
 MODEL = Path("data/model.safetensors")
 PREDICTIONS_CSV = Path("data/predictions.csv")
 
@@ -18,10 +18,15 @@ CONFUSION_CSV = METRICS / "confusion.csv"
 
 
 def checkpoint_name(epoch: int) -> str:
-    """The file name of an epoch's checkpoint: three digits, so that text order is number order."""
+    """The file name of an epoch's checkpoint, and of its optimizer state: three digits put text in order."""
     return f"epoch_{epoch:03d}.safetensors"
 
 
 def checkpoint_path(epoch: int) -> Path:
     """Where an epoch's checkpoint lies."""
     return CHECKPOINTS / checkpoint_name(epoch)
+
+
+def optimizer_path(epoch: int) -> Path:
+    """Where the state of the optimizer behind an epoch lies."""
+    return OPTIMIZER / checkpoint_name(epoch)

@@ -2,8 +2,9 @@
 
 import csv
 from dataclasses import dataclass
+from pathlib import Path
 
-from mnist.paths import TRAIN_CSV
+from mnist.paths import TRAIN_CSV, checkpoint_path, optimizer_path
 from pipeline.errors import UserError
 
 
@@ -11,7 +12,7 @@ from pipeline.errors import UserError
 class EpochRecord:
     """What is known of a finished epoch; validation loss and accuracy are NaN without validation images.
 
-    The sha256s are those of the checkpoint and of the optimizer's state, which is not kept for every epoch.
+    The sha256s are those of the checkpoint and of the optimizer's state behind it.
     """
 
     epoch: int
@@ -19,25 +20,39 @@ class EpochRecord:
     validation_loss: float
     validation_accuracy: float
     checkpoint_sha256: str
-    optimizer_sha256: str | None
+    optimizer_sha256: str
 
 
-def read_trained() -> list[EpochRecord]:
-    """Return a record for each row, without the optimizer's sha256, which the table does not have.
+def read_trained(folder: Path = Path()) -> list[EpochRecord]:
+    """Return a record for each row of a project's table.
 
     Raises:
         UserError: the file is missing, or no such table.
     """
     try:
-        with TRAIN_CSV.open(encoding="utf-8", newline="") as file:
-            records = [_parse(row) for row in csv.DictReader(file)]
+        return parse_trained((folder / TRAIN_CSV).read_text(encoding="utf-8", errors="replace"))
     except FileNotFoundError:
         raise UserError(f"{TRAIN_CSV} is missing: run `dvc repro`, or `git checkout HEAD {TRAIN_CSV}`") from None
+
+
+def parse_trained(text: str) -> list[EpochRecord]:
+    """Return a record for each row of a table; raise UserError if it is none."""
+    try:
+        records = [_parse(row) for row in csv.DictReader(text.splitlines())]
     except (KeyError, ValueError, TypeError):
         records = []
     if not records:
         raise UserError(f"{TRAIN_CSV} is no table of epochs: `git checkout HEAD {TRAIN_CSV}` restores it")
     return records
+
+
+def recorded_sha256(records: list[EpochRecord]) -> dict[str, str]:
+    """The sha256 of each file of the epochs, by path, in their order: the checkpoint, then the optimizer's state."""
+    digests = {}
+    for record in records:
+        digests[checkpoint_path(record.epoch).as_posix()] = record.checkpoint_sha256
+        digests[optimizer_path(record.epoch).as_posix()] = record.optimizer_sha256
+    return digests
 
 
 def _parse(row: dict[str, str]) -> EpochRecord:
@@ -47,5 +62,5 @@ def _parse(row: dict[str, str]) -> EpochRecord:
         validation_loss=float(row["validation_loss"] or "nan"),
         validation_accuracy=float(row["validation_accuracy"] or "nan"),
         checkpoint_sha256=row["sha256"],
-        optimizer_sha256=None,
+        optimizer_sha256=row["optimizer_sha256"],
     )

@@ -50,7 +50,7 @@ class Inputs:
         return {package: version for group in groups for package, version in self._versions[group].items()}
 
     def files(self, paths: Iterable[Path]) -> None:
-        """Note files that the stage reads, so that they are among the `values`.
+        """Note files that the stage reads.
 
         Raises:
             UserError: one is missing, or no regular file.
@@ -60,19 +60,6 @@ class Inputs:
                 self._files[path] = sha256_of(read_regular(path))
             except FileNotFoundError:
                 raise UserError(f"{path} is missing: run `dvc repro`, or fetch it with `dvc pull`") from None
-
-    def values(self, without: str = "") -> dict[str, Any]:
-        """All that was noted, by name: parameters by dotted key, packages, files by path with their sha256.
-
-        `without` names a field to leave out of the sections that have it.
-        """
-        values: dict[str, Any] = {}
-        for key, plain in self._plain_params().items():
-            if isinstance(plain, dict):
-                plain.pop(without, None)
-            values |= flatten({key: plain})
-        files = {path.as_posix(): sha256 for path, sha256 in self._files.items()}
-        return values | self.versions(*self._versions) | files
 
     def verify_unchanged(self) -> None:
         """Call before results are published.
@@ -95,16 +82,32 @@ class Inputs:
             )
 
     def note(self) -> dict[str, Any]:
-        """What DVC should record as the inputs of this run, in the form of dvc.lock: hashes by dep, values by file."""
+        """What this run is made from.
+
+        `deps` and `params` are what DVC should record of it, in the form of dvc.lock: hashes by dep, values by file;
+        `files` has the sha256 of the code that was loaded and of what was read, by path.
+        """
         pins = {
             f"dependency-groups.{group}": [f"{package}=={version}" for package, version in versions.items()]
             for group, versions in self._versions.items()
         }
         params = {PARAMS_FILE.name: self._plain_params(), PROJECT_FILE.name: pins}
-        return {"deps": self._deps.hashes(), "params": {file: values for file, values in params.items() if values}}
+        return {
+            "deps": self._deps.hashes(),
+            "params": {file: values for file, values in params.items() if values},
+            "files": {path.as_posix(): sha256 for path, sha256 in self._files.items()},
+        }
 
     def _plain_params(self) -> dict[str, Any]:
         return {key: TypeAdapter(Any).dump_python(value, mode="json") for key, (_, value) in self._params.items()}
+
+
+def values_of(note: dict[str, Any]) -> dict[str, Any]:
+    """All that is in a note, by name: parameters by dotted key, packages, files by path with their sha256."""
+    pins = [pin for group in note["params"].get(PROJECT_FILE.name, {}).values() for pin in group]
+    versions = dict(pin.split("==") for pin in pins)
+    files: dict[str, str] = note["files"]
+    return flatten(note["params"].get(PARAMS_FILE.name, {})) | versions | files
 
 
 def _loaded_code() -> list[Path]:

@@ -24,7 +24,7 @@ FOREIGN_VARIABLES = ("AWS_", "DVC_", "GIT_", "MAKE", "MFLAGS", "MNIST_")
 RESULTS = (
     "data/checkpoints/*",
     "data/model.safetensors",
-    "data/optimizer.safetensors",
+    "data/optimizer/*",
     "data/predictions.csv",
     "metrics/*.csv",
     "metrics/*.json",

@@ -31,7 +31,7 @@ def trained(project: Project) -> dict[str, str]:
 
 def forget_training(project: Project) -> None:
     """Bring the project to where nothing was ever trained, with the data in place."""
-    for folder in ("data/.resume", "data/checkpoints", ".dvc/cache"):
+    for folder in ("data/.resume", "data/checkpoints", "data/optimizer", ".dvc/cache"):
         shutil.rmtree(project.folder / folder, ignore_errors=True)
     for path in project.folder.glob("metrics/*"):
         path.unlink()
@@ -144,8 +144,8 @@ def test_training_killed_at_every_write_of_its_outputs_gives_the_same_bytes(
         if done.returncode == 0:
             break
         assert done.returncode == -signal.SIGKILL
-    assert number > NUM_EPOCHS + 2 * WRITES_OF_A_FILE
-    assert list(project.folder.glob("data/.checkpoints-*")) == []
+    assert number > 2 * (NUM_EPOCHS + 2) * WRITES_OF_A_FILE
+    assert [*project.folder.glob("data/.checkpoints-*"), *project.folder.glob("data/.optimizer-*")] == []
     assert project.run("git", "status", "--porcelain").stdout == ""
     assert trained(project) == trained(trained_template)
 

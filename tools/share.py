@@ -16,10 +16,8 @@ from pathlib import Path
 from dvc.exceptions import DvcException
 from dvc.repo import Repo, lock_repo
 
-from mnist.paths import CHECKPOINTS, OPTIMIZER, TRAIN_CSV, checkpoint_name
-from mnist.trained import read_trained
+from mnist.paths import OPTIMIZER, TRAIN_CSV
 from pipeline.errors import UserError
-from stages.train.history import MANIFEST, RESUME
 from tools.command import command
 from tools.store.fetch import Fetcher
 from tools.store.lock import read_lock
@@ -27,6 +25,7 @@ from tools.store.notes import contradictions
 from tools.store.objects import Finding, Problem, reason, status_of
 from tools.store.project import Project
 from tools.store.remote import NotConfigured, Unavailable, open_remote
+from tools.store.resume import fill_history
 from tools.store.send import Sender
 
 SECRETS = Path(".dvc/config.local")
@@ -104,10 +103,10 @@ def pull(project: Project, name: str | None) -> int:
         raise Unavailable(f"{remote.store.name} holds nothing: nobody has pushed to it, or its URL is wrong")
     fetcher, outs = Fetcher(project, remote), project.outputs()
     findings = list(fetcher.outputs(outs).values())
-    if not findings and (checkpoints := outs.get(CHECKPOINTS.as_posix())):
+    if not findings and OPTIMIZER.as_posix() in outs:
         if project.is_recorded(TRAIN_CSV):
-            findings = fetcher.recorded_sha256(checkpoints)
-        else:  # The table is of another run, and says nothing of these checkpoints, whose md5s are right.
+            findings = fetcher.recorded_sha256(outs)
+        else:  # The table is of another run, and says nothing of these epochs, whose md5s are right.
             print(f"share: {TRAIN_CSV} is not what dvc.lock records: `git checkout HEAD metrics` restores it")
     findings += contradictions(read_lock(), project.cache.read_note)
     findings += fetcher.runs(project.usable_runs())
@@ -120,33 +119,17 @@ def pull(project: Project, name: str | None) -> int:
         )
     project.checkout(outs)
     print(f"share: all is there and right; files fetched from {remote.store.name}: {len(fetcher.fetched)}")
-    if OPTIMIZER.as_posix() in outs and not has_history():
-        print(f"share: {prepare_longer_training()}")
+    if OPTIMIZER.as_posix() in outs and (done := prepare_longer_training()):
+        print(f"share: {done}")
     return 0
 
 
-def has_history() -> bool:
-    """Whether data/.resume seems to have the epochs of metrics/train.csv: a quick look, which reads no checkpoint."""
-    try:
-        records = read_trained()
-    except UserError:
-        return False
-    checkpoints, last = {checkpoint_name(record.epoch) for record in records}, records[-1].checkpoint_sha256.encode()
-    for manifest in RESUME.glob(f"*/{MANIFEST}"):
-        names = {path.name for path in manifest.parent.glob("*.safetensors")}
-        if checkpoints < names and manifest.is_file() and last in manifest.read_bytes():  # And an optimizer's state.
-            return True
-    return False
-
-
 def prepare_longer_training() -> str:
-    """Fill data/.resume from what was pulled; say in a line what was done."""
-    from tools.store.resume import fill_history  # Takes 0.1 s to load, which a pull that brings nothing need not wait.
-
+    """Fill data/.resume from what was pulled; say in a line what was done, if anything was."""
     try:
         return fill_history()
     except (UserError, OSError) as error:  # No harm to what was pulled.
-        return f"a training with a higher `epochs` will start anew: {reason(error)}"
+        return f"a training with another `epochs` will start anew: {reason(error)}"
 
 
 def report(findings: list[Finding], advice: str) -> int:

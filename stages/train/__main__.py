@@ -1,8 +1,8 @@
 """Trains the chosen recipe's network, and keeps a checkpoint of every epoch.
 
 Reads params.yaml (recipe, recipes.<recipe>, device, data), pyproject.toml (the pinned versions), data/checksums.txt and
-data/raw; writes data/checkpoints, data/optimizer.safetensors (the optimizer's state behind the last of them),
-metrics/train.csv, whose rows name the sha256 of each checkpoint, and metrics/environment.json.
+data/raw; writes data/checkpoints, data/optimizer (the optimizer's state behind each of them), metrics/train.csv, whose
+rows name the sha256 of both, and metrics/environment.json.
 Epochs that were finished before, in a run that was killed or was shorter, are taken from data/.resume.
 """
 

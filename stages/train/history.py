@@ -4,7 +4,7 @@ data/.resume/<key>/ holds, per epoch, the checkpoint and the optimizer's state; 
 has the sha256 of everything, its own lines included; and the inputs that the key stands for: all that determines an
 epoch, and so not how many epochs are wanted. A killed run goes on after its last whole epoch, a longer one continues a
 shorter one, and both give the bytes of one uninterrupted.
-A training that was made elsewhere comes with the state after its last epoch only (tools/store/resume.py).
+Of a training that was made elsewhere it is filled from the outputs (tools/store/resume.py).
 """
 
 import hashlib
@@ -27,7 +27,6 @@ from stages.train.origin import explain_start
 
 RESUME = Path("data/.resume")
 MANIFEST, INPUTS = "manifest.json", "inputs.json"
-METADATA_KEY = "training"
 FOLDER = re.compile(r"[0-9a-f]{32}")
 LARGEST_BYTES = 1 << 30
 LARGEST_MANIFEST_BYTES = 1 << 20  # 999 epochs, the most that a recipe may have, take half of it.
@@ -40,7 +39,7 @@ class History:
     def __init__(self, inputs: dict[str, Any], root: Path = RESUME) -> None:
         content = json.dumps(inputs, sort_keys=True, indent=0).encode()
         self._folder = root / sha256_of(content)[:32]
-        self._root, self._inputs = root, inputs
+        self._root = root
         path = self._folder / INPUTS
         if _has(path, sha256_of(content)):
             os.utime(path)  # Used now; see remove_old.
@@ -54,15 +53,7 @@ class History:
 
     def resumable(self, num_epochs: int) -> int:
         """The last epoch, of `num_epochs` at most, behind which training can go on; 0 if there is none."""
-        for record in reversed(self.records[:num_epochs]):
-            if record.optimizer_sha256 and _has(self._folder / _optimizer_name(record.epoch), record.optimizer_sha256):
-                return record.epoch
-        return 0
-
-    def metadata(self, checkpoint: bytes) -> dict[str, str]:
-        """What an optimizer's state says of itself: the inputs of its training, and the checkpoint it belongs to."""
-        content = {"inputs": self._inputs, "checkpoint_sha256": sha256_of(checkpoint)}
-        return {METADATA_KEY: json.dumps(content, sort_keys=True)}
+        return min(num_epochs, len(self.records))
 
     def checkpoint(self, epoch: int) -> bytes:
         """The checkpoint file of a finished epoch."""
@@ -72,14 +63,13 @@ class History:
         """The state of the optimizer after a finished epoch."""
         return (self._folder / _optimizer_name(epoch)).read_bytes()
 
-    def append(self, record: EpochRecord, checkpoint: bytes, optimizer_state: bytes | None) -> None:
+    def append(self, record: EpochRecord, checkpoint: bytes, optimizer_state: bytes) -> None:
         """Add an epoch: it counts from the moment that the manifest names it, which is the last thing written.
 
         It takes the place of those behind the epoch before it, if there are any.
         """
         _write(self._folder / checkpoint_name(record.epoch), checkpoint)
-        if optimizer_state is not None:
-            _write(self._folder / _optimizer_name(record.epoch), optimizer_state)
+        _write(self._folder / _optimizer_name(record.epoch), optimizer_state)
         self.records = [*self.records[: record.epoch - 1], record]
         _write(self._folder / MANIFEST, b"".join(_line(record) + b"\n" for record in self.records))
 
@@ -117,6 +107,7 @@ def read_epochs(folder: Path) -> tuple[list[EpochRecord], list[int]]:
             record is None
             or record.epoch != epoch
             or not _has(folder / checkpoint_name(epoch), record.checkpoint_sha256)
+            or not _has(folder / _optimizer_name(epoch), record.optimizer_sha256)
         ):
             return records, list(range(epoch, len(lines) + 1))
         records.append(record)

@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
-from mnist.checkpoint import Description
+from mnist.checkpoint import Description, encode, encode_tensors
 from mnist.data import DataParams, Examples, list_training_files, load_training
 from mnist.determinism import Device, describe_device, make_deterministic
 from mnist.paths import RAW_DATA
 from pipeline.errors import UserError
 from pipeline.inputs import Inputs
 from pipeline.params import PARAMS_FILE
+from stages.train.optimizer import AdamW
+from stages.train.origin import origin_of
 from stages.train.recipe import Recipe
 
 
@@ -56,6 +59,11 @@ class Job:
             environment=self.environment,
         )
 
+    def encode(self, epoch: int, network: nn.Module, optimizer: AdamW) -> tuple[bytes, bytes]:
+        """What is kept of an epoch: its checkpoint, and the optimizer's state behind it, which says what it says."""
+        description = self.describe(epoch)
+        return encode(network, description), encode_tensors(optimizer.state(), description.metadata("optimizer"))
+
 
 def read_job(inputs: Inputs) -> Job:
     """Read what is to be trained, and set torch up for it."""
@@ -66,4 +74,4 @@ def read_job(inputs: Inputs) -> Job:
     inputs.versions("records")
     device = make_deterministic(recipe.threads, inputs.param("device", Device))
     environment = {"device": describe_device(device)} | inputs.versions("numerics")
-    return Job(name, recipe, data, device, environment, inputs.values(without="epochs") | environment)
+    return Job(name, recipe, data, device, environment, origin_of(inputs.note(), environment["device"]))

@@ -1,4 +1,4 @@
-"""Why a training starts at its first epoch: what of its inputs is not that of an earlier one."""
+"""What determines a training, and why it starts at its first epoch: what of that is not as in an earlier one."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,20 @@ from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.files import read_regular
+from pipeline.inputs import values_of
 
 MOST_NAMED = 3
 LARGEST_BYTES = 1 << 20  # A hundred times what there is.
+
+
+def origin_of(note: dict[str, Any], device: str) -> dict[str, Any]:
+    """Return all that determines an epoch, by name: what the stage noted, and the kind of device.
+
+    How many epochs were asked for is no part of it.
+    """
+    values = values_of(note)
+    del values[f"recipes.{values['recipe']}.epochs"]
+    return values | {"device": device}
 
 
 def explain_start(inputs: dict[str, Any], paths: list[Path]) -> str:

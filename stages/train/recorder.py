@@ -8,13 +8,12 @@ import pandas as pd
 from torch import nn
 from tqdm import tqdm
 
-from mnist.checkpoint import encode, encode_tensors
 from mnist.data import Examples
 from mnist.inference import evaluate
 from mnist.paths import CHECKPOINTS, OPTIMIZER, TRAIN_CSV, checkpoint_name
 from mnist.trained import EpochRecord
 from pipeline.errors import UserError
-from pipeline.files import replace_folder, sha256_of, write_file
+from pipeline.files import replace_folder, sha256_of
 from pipeline.progress import Progress
 from pipeline.tables import write_csv
 from stages.train.history import History
@@ -27,9 +26,7 @@ def announce(history: History, num_epochs: int) -> None:
     if history.dropped:
         numbers = f"{history.dropped[0]} to {history.dropped[-1]}"
         print(f"epochs {numbers} are dropped: files of theirs, or what is recorded of them, are missing or damaged")
-    num_done, num_kept = history.resumable(num_epochs), min(num_epochs, len(history.records))
-    if num_done < num_kept:
-        print(f"epochs {num_done + 1} to {num_kept} are trained again: the optimizer's state behind them is not here")
+    num_done = history.resumable(num_epochs)
     if num_done == 0:
         print(f"starting at epoch 1 of {num_epochs}: {history.origin}", flush=True)
     elif num_done < num_epochs:
@@ -53,13 +50,13 @@ class Recorder:
 
     def begin(self, network: nn.Module, optimizer: AdamW) -> None:
         """Call before the first of the epochs."""
-        _refuse_small_disk(self._num_done, self._num_epochs, *self._encode(self._num_epochs, network, optimizer))
+        _refuse_small_disk(self._num_done, self._num_epochs, *self._job.encode(self._num_epochs, network, optimizer))
 
     def add(self, epoch: int, loss: float, network: nn.Module, optimizer: AdamW) -> None:
         """Add an epoch, whose mean loss this is."""
         score = evaluate(network, self._validation)
         _refuse_overflow(network, epoch, loss, score.loss if len(self._validation) else None)
-        checkpoint, optimizer_state = self._encode(epoch, network, optimizer)
+        checkpoint, optimizer_state = self._job.encode(epoch, network, optimizer)
         record = EpochRecord(
             epoch=epoch,
             train_loss=loss,
@@ -72,23 +69,17 @@ class Recorder:
         _write_table(self._history.records)  # For who looks meanwhile; DVC records only what publish writes.
         self._progress.advance(loss=loss, validation_accuracy=score.accuracy)
 
-    def _encode(self, epoch: int, network: nn.Module, optimizer: AdamW) -> tuple[bytes, bytes]:
-        """What is kept of an epoch: its checkpoint, and the optimizer's state behind it."""
-        checkpoint = encode(network, self._job.describe(epoch))
-        return checkpoint, encode_tensors(optimizer.state(), self._history.metadata(checkpoint))
-
 
 def publish(history: History, num_epochs: int) -> None:
     """Write the outputs that DVC knows, from the first `num_epochs` epochs of the history."""
     records = history.records[:num_epochs]
-    replace_folder(CHECKPOINTS, {Path(checkpoint_name(r.epoch)): history.checkpoint(r.epoch) for r in records})
-    write_file(OPTIMIZER, history.optimizer_state(num_epochs))
+    for folder, content in ((CHECKPOINTS, history.checkpoint), (OPTIMIZER, history.optimizer_state)):
+        replace_folder(folder, {Path(checkpoint_name(record.epoch)): content(record.epoch) for record in records})
     _write_table(records)
 
 
 def _write_table(records: list[EpochRecord]) -> None:
-    table = pd.DataFrame(records).drop(columns="optimizer_sha256").rename(columns={"checkpoint_sha256": "sha256"})
-    write_csv(TRAIN_CSV, table)
+    write_csv(TRAIN_CSV, pd.DataFrame(records).rename(columns={"checkpoint_sha256": "sha256"}))
 
 
 def _refuse_small_disk(num_done: int, num_epochs: int, checkpoint: bytes, optimizer_state: bytes) -> None:
@@ -97,8 +88,7 @@ def _refuse_small_disk(num_done: int, num_epochs: int, checkpoint: bytes, optimi
     The history keeps the new epochs; all are published; and DVC copies what is published into its cache, where it does
     not always notice that a disk is full.
     """
-    published_bytes = num_epochs * len(checkpoint) + len(optimizer_state)
-    needed = (num_epochs - num_done) * (len(checkpoint) + len(optimizer_state)) + 2 * published_bytes
+    needed = (num_epochs - num_done + 2 * num_epochs) * (len(checkpoint) + len(optimizer_state))
     folder = CHECKPOINTS.parent
     if (free := shutil.disk_usage(folder).free) < needed:
         raise UserError(

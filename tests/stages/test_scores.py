@@ -37,7 +37,7 @@ def write_checkpoint(epoch: int, weight: float | None = None) -> EpochRecord:
         network, Description(epoch=epoch, network=TWO_LAYER, threads=1, training={}, data=data, environment={})
     )
     write_file(checkpoint_path(epoch), content)
-    return EpochRecord(epoch, 0.0, 0.0, 0.0, hashlib.sha256(content).hexdigest(), None)
+    return EpochRecord(epoch, 0.0, 0.0, 0.0, hashlib.sha256(content).hexdigest(), "0" * 64)
 
 
 def test_there_is_a_row_per_epoch_also_without_validation_images() -> None:

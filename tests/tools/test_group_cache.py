@@ -19,7 +19,7 @@ from tests.project import STAGES, Project, stages_run
 from tests.tools.test_doctor import rot
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make two users")
-RESULTS = ("data/checkpoints", "data/model.safetensors", "data/optimizer.safetensors", "data/predictions.csv")
+FOLDERS = (".dvc/cache", ".dvc/tmp", "data/raw", "data/checkpoints", "data/optimizer", "data/.resume", "data/.locks")
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,9 @@ def people(trained_template: Project, ground: Path, group: tuple[str, list[str]]
     for member in members:
         shutil.copytree(trained_template.folder.parent, ground / member, symlinks=True)
         person = Person(member, name, Project(ground / member / trained_template.folder.name))
-        for path in (".dvc/cache", ".dvc/tmp", "data/raw", "data/checkpoints", "data/.resume", "data/.locks"):
+        for path in FOLDERS:
             shutil.rmtree(person.project.folder / path, ignore_errors=True)
-        for path in RESULTS[1:]:
+        for path in ("data/model.safetensors", "data/predictions.csv"):
             (person.project.folder / path).unlink()
         subprocess.run(["chown", "--recursive", f"{member}:{member}", str(ground / member)], check=True)
         person.run("sh", "-euc", each.replace("/srv/mnist-cache", str(cache)))

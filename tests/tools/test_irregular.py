@@ -13,7 +13,7 @@ from tests.tools.test_share import CORRUPTED, locked_md5, object_path, verify
 
 Make = Callable[[Path], None]
 TERABYTE = 1 << 40
-OBJECTS = ("data/checkpoints", "data/model.safetensors", "data/optimizer.safetensors", "data/predictions.csv")
+OBJECTS = ("data/checkpoints", "data/model.safetensors", "data/optimizer", "data/predictions.csv")
 
 
 def make_folder(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.project import NUM_EPOCHS, Project
 from tests.tools.test_verify import flip_last_byte
 from tools.store.resume import fill_history
 
-LONGER = ": with a higher `epochs`, only the new ones are trained"
+DONE = f"{NUM_EPOCHS} epochs, trained elsewhere, are now kept here: another `epochs` trains only what is new"
 
 
 @pytest.fixture
@@ -22,27 +23,48 @@ def restored(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
     return project.folder
 
 
-def test_history_is_filled_once(restored: Path) -> None:
-    assert fill_history() == f"{NUM_EPOCHS} epochs, trained elsewhere, are now kept here{LONGER}"
+def test_history_is_filled_once_with_what_a_training_here_leaves(project: Project, restored: Path) -> None:
+    assert fill_history() == DONE
     files = {path: path.read_bytes() for path in restored.glob("data/.resume/*/*")}
-    assert len(files) == NUM_EPOCHS + len(["optimizer", "manifest", "inputs"])
-    assert fill_history() == f"{NUM_EPOCHS} epochs are kept here{LONGER}"
+    assert len(files) == 2 * NUM_EPOCHS + len(["manifest", "inputs"])
+    assert fill_history() == ""
     assert {path: path.read_bytes() for path in restored.glob("data/.resume/*/*")} == files
+    assert (
+        "nothing to train: the inputs are those of an earlier run" in project.run("dvc", "repro", "-f", "train").stdout
+    )
 
 
 @pytest.mark.parametrize(
-    "name", ["data/optimizer.safetensors", "metrics/train.csv", "data/checkpoints/epoch_002.safetensors"]
+    "name",
+    [
+        "data/inputs/train.json",
+        "data/optimizer/epoch_002.safetensors",
+        "data/checkpoints/epoch_002.safetensors",
+        "metrics/environment.json",
+        "metrics/train.csv",
+    ],
 )
-def test_damaged_file_is_named_and_nothing_is_filled(restored: Path, name: str) -> None:
-    flip_last_byte(restored / name)
-    with pytest.raises(UserError, match=f"{name} is .*not the one"):
+@pytest.mark.parametrize("damage", [flip_last_byte, Path.unlink])
+def test_damaged_or_missing_file_is_named_and_neither_it_nor_what_is_behind_it_is_kept(
+    restored: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    damage(restored / name)
+    with pytest.raises(UserError, match=f"^{name} is missing or not the one that"):
         fill_history()
-    assert not list(restored.glob("data/.resume/*/manifest.json"))
+    manifests = [path.read_text() for path in restored.glob("data/.resume/*/manifest.json")]
+    assert all('"epoch": 2' not in manifest for manifest in manifests)
 
 
-def test_without_the_optimizers_state_training_starts_anew(restored: Path) -> None:
-    (restored / "data/optimizer.safetensors").unlink()
-    assert fill_history().endswith("a training with a higher `epochs` will start anew")
+def test_training_made_elsewhere_is_shortened_by_none_and_a_short_one_made_longer_by_the_new_epochs_only(
+    project: Project,
+) -> None:
+    before = project.results()
+    for epochs, said in ((1, "all 1 epochs are there, nothing to train"), (NUM_EPOCHS, "continuing at epoch 2 of 3")):
+        shutil.rmtree(project.folder / "data/.resume")  # As in another clone, where this was pulled.
+        project.run("python", "-m", "tools.resume")
+        project.set_param("recipes.demo.epochs", epochs)
+        assert said in project.run("dvc", "repro", "--no-run-cache").stdout
+    assert project.results() == before
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv: install util-linux")

@@ -1,6 +1,5 @@
 """tools.verify and tools.outputs on a tiny project: sound results pass, and every kind of damage is named."""
 
-import json
 import os
 import shutil
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mnist.paths import checkpoint_path
 from tests.project import Project
 from tools.store.objects import md5_of_file
 
@@ -28,12 +28,10 @@ def flip_last_byte(path: Path) -> None:
     path.chmod(mode)
 
 
-def cached_object(project: Project, name: str) -> Path:
-    """The cache's copy of a file below data/checkpoints."""
-    cache = project.folder / ".dvc/cache/files/md5"
-    entries = [entry for listing in cache.glob("*/*.dir") for entry in json.loads(listing.read_text())]
-    [md5] = [entry["md5"] for entry in entries if entry["relpath"] == name]
-    return cache / str(md5[:2]) / str(md5[2:])
+def cached_object(project: Project, path: Path) -> Path:
+    """The cache's copy of a file in the workspace."""
+    md5 = str(md5_of_file(project.folder / path))
+    return project.folder / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
 
 
 def verify(project: Project, *options: str) -> tuple[int, str]:
@@ -109,7 +107,7 @@ def test_sound_outputs_pass(project: Project) -> None:
 
 
 def test_flipped_byte_in_the_cache_is_named(project: Project) -> None:
-    path = cached_object(project, "epoch_002.safetensors")
+    path = cached_object(project, checkpoint_path(2))
     flip_last_byte(path)
     status, output = verify(project, "--outputs")
     assert status == CORRUPTED
@@ -123,7 +121,7 @@ def test_flipped_byte_in_the_cache_is_named(project: Project) -> None:
         (lambda p: flip_last_byte(p.folder / "data/model.safetensors"), CORRUPTED, "data/model.safetensors"),
         (lambda p: flip_last_byte(p.folder / "metrics/evaluate.json"), CORRUPTED, "metrics/evaluate.json"),
         (lambda p: (p.folder / "data/predictions.csv").unlink(), MISSING, "data/predictions.csv"),
-        (lambda p: cached_object(p, "epoch_001.safetensors").unlink(), MISSING, "cache data/checkpoints/epoch_001"),
+        (lambda p: cached_object(p, checkpoint_path(1)).unlink(), MISSING, "cache data/checkpoints/epoch_001"),
         (lambda p: (p.folder / "data/raw/more").write_text(""), CORRUPTED, "data/raw/more"),
     ],
 )

@@ -10,11 +10,11 @@ from pathlib import Path
 from dvc_objects.fs import generic
 from dvc_objects.fs.local import localfs
 
-from mnist.paths import CHECKPOINTS, TRAIN_CSV
+from mnist.paths import TRAIN_CSV
+from mnist.trained import read_trained, recorded_sha256
 from pipeline.files import sha256_of
 from tools.store.notes import contradiction
 from tools.store.objects import NUM_THREADS, Finding, Problem, compare, md5_of_file, reason
-from tools.store.outputs import recorded_sha256
 from tools.store.project import Project
 from tools.store.remote import Remote
 from tools.store.run_cache import Entry, Runs, judge, parse_entry, read_entry, remove_if_empty
@@ -30,15 +30,19 @@ class Fetcher:
         self._incoming.mkdir(parents=True, exist_ok=True)
         self.fetched: list[str] = []
 
+    def objects(self, objects: Mapping[str, str]) -> dict[str, Finding]:
+        """Bring objects (oids by name), of a folder its listing alone; return what is wrong, by name."""
+        return self._remote.store.check_all(objects, self._object)
+
     def outputs(self, outs: Mapping[str, str]) -> dict[str, Finding]:
         """Bring outputs (oids by path), the files of folders, too; return what is wrong, by path."""
-        wrong = self._remote.store.check_all(outs, self._object)
+        wrong = self.objects(outs)
         files, malformed = self._cache.files_in({path: oid for path, oid in outs.items() if path not in wrong})
         for path, finding in malformed.items():
             oid = outs[path]
             self._right.discard(oid)
             wrong[path] = self._refuse(self._remote.store.title(path, oid), finding.detail, Path(self._cache.path(oid)))
-        return wrong | self._remote.store.check_all(files, self._object)
+        return wrong | self.objects(files)
 
     def runs(self, runs: Runs) -> list[Finding]:
         """Bring the run-cache entries that this commit may use, with their outputs; return what is wrong."""
@@ -56,12 +60,12 @@ class Fetcher:
             for finding in findings
         ]
 
-    def recorded_sha256(self, checkpoints: str) -> list[Finding]:
-        """The checkpoints, of a folder in the cache, that are not those of metrics/train.csv, a file in git."""
-        findings, recorded = [], recorded_sha256()
-        for path, oid in self._cache.files_in({CHECKPOINTS.as_posix(): checkpoints})[0].items():
-            actual, expected = sha256_of(self._cache.read(oid)), recorded.get(path)
-            if expected and actual != expected:
+    def recorded_sha256(self, outs: Mapping[str, str]) -> list[Finding]:
+        """The epochs' files, of outputs in the cache, that are not those of metrics/train.csv, a file in git."""
+        findings, recorded = [], recorded_sha256(read_trained())
+        for path, oid in self._cache.files_in(outs)[0].items():
+            expected = recorded.get(path)
+            if expected and (actual := sha256_of(self._cache.read(oid))) != expected:
                 detail = f"has sha256 {actual}, {TRAIN_CSV} records {expected}"
                 findings.append(self._refuse(self._remote.store.title(path, oid), detail, Path(self._cache.path(oid))))
         return findings

@@ -35,8 +35,9 @@ def contradiction(entry: Entry, read: Read) -> str | None:
     if content is None:
         return None
     try:
-        noted = _by_name(**json.loads(content))
-    except (ValueError, TypeError, AttributeError, RecursionError):
+        note = json.loads(content)
+        noted = _by_name(note["deps"], note["params"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return f"{notes[0][0]} cannot be read"
     recorded = _by_name(entry.deps, entry.params)
     different = sorted(name for name in noted.keys() | recorded.keys() if noted.get(name) != recorded.get(name))

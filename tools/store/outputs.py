@@ -5,8 +5,8 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
-from mnist.paths import TRAIN_CSV, checkpoint_path
-from mnist.trained import read_trained
+from mnist.paths import TRAIN_CSV
+from mnist.trained import read_trained, recorded_sha256
 from pipeline.errors import UserError
 from pipeline.files import sha256_of
 from tools.store.lock import read_lock
@@ -38,13 +38,6 @@ def check_outputs(remote: str | None = None) -> tuple[int, list[Finding]]:
             checks += [wrong.get(path) for path in objects]
         findings += contradictions(read_lock(), project.cache.read_note)
     return len(checks), findings + [finding for finding in checks if finding is not None]
-
-
-def recorded_sha256() -> dict[str, str]:
-    """The sha256 of each checkpoint, by path, from metrics/train.csv, a file in git; empty if it is not there."""
-    if not TRAIN_CSV.is_file():
-        return {}
-    return {checkpoint_path(record.epoch).as_posix(): record.checkpoint_sha256 for record in read_trained()}
 
 
 def _files_in(outs: Mapping[str, str], stores: Iterable[Store]) -> tuple[dict[str, str], list[str]]:
@@ -86,8 +79,10 @@ def _check_file(path: str, md5: str) -> Finding | None:
 
 
 def _check_recorded_sha256() -> Iterator[Finding | None]:
-    """Each checkpoint in the workspace against the sha256 that is recorded for it."""
-    for path, expected in recorded_sha256().items():
+    """Each file of an epoch in the workspace against the sha256 that is recorded for it."""
+    if not TRAIN_CSV.is_file():
+        return
+    for path, expected in recorded_sha256(read_trained()).items():
         try:
             actual = sha256_of(Path(path).read_bytes())
         except OSError:  # Missing, or what the check of its md5 says.
