@@ -6,8 +6,9 @@ differ by nature; it then compares accuracies, and ends with 8 if these are the 
 compared with dvc.lock before anything is run.
 
 `--epochs` runs some epochs of the training only, each from the recorded state before it, and all stages behind train.
-`--outputs` runs nothing: it reads every file that dvc.lock records. Both end with the sum of 1 (something is not what
-is recorded), 2 (a file is missing) and 4 (something could not be checked).
+`--against` says where the training in the workspace parts from another one. `--outputs` runs nothing: it reads every
+file that dvc.lock records. These three end with the sum of 1 (something is not what is recorded), 2 (a file is
+missing) and 4 (something could not be checked).
 """
 
 import argparse
@@ -25,14 +26,15 @@ from tools.store.comparison import (
     compare_git,
     read_record,
 )
+from tools.store.git import git
 from tools.store.lock import locked_outputs, read_lock
 from tools.store.objects import Problem, status_of
 
 DIFFERENT_STATUS, SAME_ACCURACIES_STATUS = 1, 8  # Those of the other ways to verify lie between.
 EXIT_STATUS = (
     f"The exit status is 0 if all is the same, {DIFFERENT_STATUS} if something differs or could not be run, "
-    f"{SAME_ACCURACIES_STATUS} if only accuracies could be compared and are the same; with --epochs and --outputs "
-    f"the sum of {Problem.CORRUPTED:d} (something is not what is recorded), {Problem.MISSING:d} (a file is "
+    f"{SAME_ACCURACIES_STATUS} if only accuracies could be compared and are the same; with --epochs, --against and "
+    f"--outputs the sum of {Problem.CORRUPTED:d} (something is not what is recorded), {Problem.MISSING:d} (a file is "
     f"missing) and {Problem.UNCHECKED:d} (something could not be checked)."
 )
 TRAINING = ("download", "train")
@@ -45,6 +47,11 @@ def main() -> None:
     ways = parser.add_mutually_exclusive_group()
     ways.add_argument(
         "--epochs", metavar="K", help="run K epochs again, drawn at random, or the ones named (1,7,20), or all"
+    )
+    ways.add_argument(
+        "--against",
+        metavar="REV|DIR",
+        help="run nothing; say where the training here and that of a commit, or of a project's folder, part",
     )
     ways.add_argument("--outputs", action="store_true", help="run nothing; read what is there against what is recorded")
     scheduler_help = "with --epochs: have them run by the workers that joined a sweep's scheduler, tls://HOST:PORT"
@@ -59,6 +66,8 @@ def main() -> None:
     with command("verify"):
         if arguments.epochs is not None:
             sys.exit(verify_epochs(arguments.epochs, arguments.scheduler))
+        if arguments.against is not None:
+            sys.exit(verify_against(arguments.against))
         sys.exit(verify_outputs(arguments.remote) if arguments.outputs else verify_commit())
 
 
@@ -86,7 +95,10 @@ def verify_commit() -> int:
         now = read_record(clone)
         device, device_now = recorded.environment["device"], now.environment["device"]
         if device == device_now:
-            return print_table(compare_bytes(recorded.locked, now.locked))
+            status = print_table(compare_bytes(recorded.locked, now.locked))
+            if status:
+                print_parting(clone)
+            return status
     print(
         f"recorded on {device}, now on {device_now}: bytes differ by nature, so accuracies are compared, "
         f"within {ACCURACY_TOLERANCE}; if they are the same, the exit status is {SAME_ACCURACIES_STATUS}"
@@ -111,6 +123,22 @@ def verify_epochs(text: str, scheduler: str | None) -> int:
         return print_table(compare_bytes(recorded, outputs_behind_train(clone)))
 
 
+def verify_against(other: str) -> int:
+    """Say where the training in the workspace and another one part; return the exit status."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    from tools.proofs.parting import find_parting, training_in, training_of
+    from tools.store.project import Project
+
+    with command("verify", Problem.UNCHECKED, (UserError, DvcException)), Repo() as repo:
+        name, is_folder = f"in {other}", Path(other).is_dir()
+        theirs = training_in(Path(other), name) if is_folder else training_of(other, name, Project(repo))
+        problem, where = find_parting(training_in(Path(), "here"), theirs)
+    print(where)
+    return problem or 0
+
+
 def refuse_contradiction(clone: Path) -> int:
     """Print what dvc.lock and git of a commit do not agree on; return the exit status, 0 if there is nothing."""
     in_git = compare_git(clone)
@@ -123,6 +151,19 @@ def refuse_contradiction(clone: Path) -> int:
 def outputs_behind_train(clone: Path) -> dict[str, str]:
     """The md5s that a clone's dvc.lock records, by path, of what is made from a training."""
     return locked_outputs({name: stage for name, stage in read_lock(clone).items() if name not in TRAINING})
+
+
+def print_parting(clone: Path) -> None:
+    """Say where the training that a clone has run parts from the one that its commit records."""
+    from dvc.repo import Repo
+
+    from tools.proofs.parting import find_parting, training_in, training_of
+    from tools.store.project import Project
+
+    with Repo() as repo:
+        recorded = training_of(git("rev-parse", "HEAD", folder=clone), "recorded", Project(repo))
+        _, where = find_parting(recorded, training_in(clone, "now"))
+    print(f"the training: {where}")
 
 
 def print_table(rows: list[Comparison]) -> int:

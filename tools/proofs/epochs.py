@@ -17,10 +17,9 @@ from mnist.paths import (
     optimizer_path,
 )
 from mnist.trained import read_trained, recorded_sha256
-from pipeline.errors import UserError
-from tools.proofs.files import Files
+from tools.proofs.files import Files, recorded_folders
 from tools.proofs.tensors import describe_difference
-from tools.store.lock import LOCK, locked_outputs, read_lock
+from tools.store.lock import read_lock
 from tools.store.objects import Finding, Problem
 from tools.store.project import Project
 
@@ -48,12 +47,7 @@ class Epochs:
     def __init__(self, clone: Path, project: Project) -> None:
         self._clone = clone
         stages = read_lock(clone)
-        outs = locked_outputs(stages)
-        if OPTIMIZER.as_posix() not in outs:
-            raise UserError(
-                f"the commit's {LOCK} has no {OPTIMIZER}, so that its epochs cannot be checked one by one: `make "
-                "verify` runs them all"
-            )
+        folders = recorded_folders(stages, RAW_DATA, CHECKPOINTS, OPTIMIZER)
         self._device = json.loads((clone / ENVIRONMENT_JSON).read_text(encoding="utf-8"))["device"]
         params = stages["train"]["params"]["params.yaml"]
         is_on_gpu, threads = params.get("device") == "cuda", params[f"recipes.{params['recipe']}"]["threads"]
@@ -61,7 +55,6 @@ class Epochs:
         records = read_trained(clone)
         self.numbers = [record.epoch for record in records]
         self._sha256 = recorded_sha256(records)
-        folders = {path.as_posix(): outs[path.as_posix()] for path in (RAW_DATA, CHECKPOINTS, OPTIMIZER)}
         self._files = Files(project, folders, self._sha256)
         self._data: list[Finding] | None = None  # What is wrong with it, when it was brought.
 

@@ -2,13 +2,26 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.files import sha256_of, write_file
 from tools.store.fetch import Fetcher
+from tools.store.lock import LOCK, locked_outputs
 from tools.store.objects import Finding, Problem
 from tools.store.project import Project
 from tools.store.remote import NotConfigured, open_remote
+
+
+def recorded_folders(stages: Mapping[str, Any], *folders: Path) -> dict[str, str]:
+    """The oids that the stages of a dvc.lock have for outputs, by path; raise UserError if they lack one."""
+    outs = locked_outputs(dict(stages))
+    if missing := [folder for folder in folders if folder.as_posix() not in outs]:
+        raise UserError(
+            f"the commit's {LOCK} has no {missing[0]}, so that its epochs cannot be looked at one by one: `make "
+            "verify` runs them all"
+        )
+    return {folder.as_posix(): outs[folder.as_posix()] for folder in folders}
 
 
 class Files:
