@@ -84,8 +84,8 @@ doctor: install  ## say what is broken here, and what to do
 	@python -m tools.doctor
 
 .PHONY: verify
-verify: install  ## run this commit again in an empty clone and compare all bytes
-	@python -m tools.verify
+verify: install $(REMOTES)  ## run this commit again in an empty clone and compare all bytes; EPOCHS=3: of three epochs, drawn now
+	@python -m tools.verify $(if $(EPOCHS),--epochs $(EPOCHS))
 
 .PHONY: bench
 bench: .venv/.installed-dev  ## measure side by side, with nothing else running; QUICK=1: about three minutes

@@ -29,10 +29,11 @@ def read_trained(folder: Path = Path()) -> list[EpochRecord]:
     Raises:
         UserError: the file is missing, or no such table.
     """
+    path = folder / TRAIN_CSV
     try:
-        return parse_trained((folder / TRAIN_CSV).read_text(encoding="utf-8", errors="replace"))
+        return parse_trained(path.read_text(encoding="utf-8", errors="replace"))
     except FileNotFoundError:
-        raise UserError(f"{TRAIN_CSV} is missing: run `dvc repro`, or `git checkout HEAD {TRAIN_CSV}`") from None
+        raise UserError(f"{path} is missing: run `dvc repro`, or `git checkout HEAD {TRAIN_CSV}`") from None
 
 
 def parse_trained(text: str) -> list[EpochRecord]:

@@ -32,8 +32,11 @@ def read_state(history: History, num_epochs: int) -> State:
     return State(epoch, history.checkpoint(epoch), history.optimizer_state(epoch)) if epoch else State(0)
 
 
-def train(job: Job, before: State, training: Examples, recorder: Recorder | None, team: Team = ALONE) -> None:
-    """Train the epochs behind a state; of a team, one has a recorder. Examples lie on the device to train on."""
+def train(job: Job, before: State, training: Examples, recorder: Recorder | None, team: Team = ALONE) -> State:
+    """Train the epochs behind a state, and return the last state; of a team, one has a recorder.
+
+    Examples lie on the device to train on.
+    """
     network, optimizer = _restore(job, before)
     if recorder:
         recorder.begin(network, optimizer)
@@ -42,6 +45,7 @@ def train(job: Job, before: State, training: Examples, recorder: Recorder | None
         loss = train_epoch(step, network, training, job.recipe, epoch)
         if recorder:
             recorder.add(epoch, loss, network, optimizer)
+    return State(job.recipe.epochs, *job.encode(job.recipe.epochs, network, optimizer))
 
 
 def _restore(job: Job, state: State) -> tuple[nn.Module, AdamW]:

@@ -66,6 +66,7 @@ def test_commit_is_verified_and_one_that_records_another_result_is_not(project: 
     assert status == 1
     rows = [line.split()[0] for line in output.splitlines() if line.endswith("NO")]
     assert rows == ["metrics/evaluate.json"]
+    assert output.endswith("the training: all 3 epochs are the same\n")
 
 
 @pytest.mark.parametrize(

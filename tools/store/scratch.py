@@ -63,6 +63,18 @@ def scratch_folder() -> Iterator[Path]:
 
 def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> int:
     """Run a command in a folder, in a process group of its own, and return its exit status."""
+    with running(command, folder, environment) as process:
+        return process.wait()
+
+
+@contextmanager
+def running(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], output: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A command in a folder, in a process group of its own, which is ended when the body fails.
+
+    `output` is the file descriptor of its stdout; None is that of this process.
+    """
     if sys.platform == "linux":  # Orphans of the command come to this process, which can then wait for their end.
         ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1)
     with _signals_wait():
@@ -70,11 +82,12 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) ->
             command,
             cwd=folder,
             env=environment,
+            stdout=output,
             start_new_session=True,
             preexec_fn=partial(_begin, os.getpid()),
         )
     try:
-        return process.wait()
+        yield process
     except BaseException:
         with suppress(ProcessLookupError, ChildProcessError):  # None is left.
             os.killpg(process.pid, signal.SIGKILL)

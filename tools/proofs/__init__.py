@@ -1,0 +1,1 @@
+"""Checks single epochs of a training, and finds where two trainings part."""
