@@ -36,7 +36,8 @@ def _largest(a: Array, b: Array) -> str:
     with np.errstate(all="ignore"):  # What is not finite has none.
         absolute = np.abs(a.astype(np.float64) - b.astype(np.float64))
     largest = f"{np.nanmax(absolute):.3g}" if np.isfinite(absolute).any() else "not finite"
-    return f"by {units_apart(a, b).max()} units in the last place at most, absolute {largest}"
+    units = units_apart(a, b).max()
+    return f"by {units} unit{'' if units == 1 else 's'} in the last place at most, absolute {largest}"
 
 
 def _bits(values: Array) -> Array:

@@ -12,7 +12,7 @@ from tests.project import Project
 from tests.tools.proofs.test_check import alter_weight
 from tests.tools.test_verify import CORRUPTED, MISSING, UNCHECKED, cached_object, verify
 
-ONE_UNIT = r" differs in 1 of \d+ elements, by 1 units in the last place at most, absolute [\d.]+(e-\d+)?\n$"
+ONE_UNIT = r" differs in 1 of \d+ elements, by 1 unit in the last place at most, absolute [\d.]+(e-\d+)?\n$"
 
 
 def alter(project: Project, path: Path, is_recorded: bool) -> None:
