@@ -48,7 +48,7 @@ def drive(plan: Plan, place: Place, scheduler: str | None) -> int:
         with joined_workers(scheduler) if scheduler else local_workers(place) as client:
             futures = {client.submit(run_trial, trial, key=trial.name): rows[trial] for trial in left}
             with _interruptible():
-                _follow(client, futures, rows, place)
+                follow(client, futures, rows, place)
     return sum(row.state == FAILED for row in rows.values())
 
 
@@ -73,7 +73,7 @@ def _exchange(trials: Collection[Trial], place: Place) -> None:
             send_experiment(experiment, place.project, destination)
 
 
-def _follow(client: Client, futures: Mapping[Future[Outcome], Row], rows: Mapping[Trial, Row], place: Place) -> None:
+def follow(client: Client, futures: Mapping[Future[Outcome], Row], rows: Mapping[Trial, Row], place: Place) -> None:
     """Note what becomes of the trials, until all have ended."""
     progress = Progress(list(rows.values()))
     pending = set(futures)
