@@ -3,7 +3,6 @@
 `DEPS` are the stage's deps as they are before its code is loaded, which takes seconds.
 """
 
-import ctypes
 import gc
 import signal
 import sys
@@ -11,8 +10,7 @@ from pathlib import Path
 
 from pipeline.deps import read_deps
 from pipeline.errors import UserError
-
-SET_PARENT_DEATH_SIGNAL = 1  # of Linux' prctl
+from pipeline.parent import end_with_parent
 
 # Until `pipeline.stage.stage` is entered, when all is imported: searching what torch's import makes for garbage, again
 # and again, takes 0.5 s of 3.1 s (2 cores of an AMD EPYC of the Zen 3 generation, torch 2.14.1, medians of 10 runs).
@@ -21,10 +19,8 @@ gc.disable()
 # Until a stage handles it, Ctrl-C ends the process at once, also while torch loads, and without a traceback.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-# The end of the parent (exactly: of the thread that started this process) sends SIGTERM: a killed `dvc` would otherwise
-# leave its stage running.
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+# A killed `dvc` would otherwise leave its stage running.
+end_with_parent(signal.SIGTERM)
 
 STAGE = Path(sys.argv[0]).parent.name
 # All that a stage does stands in params.yaml, which DVC tracks, unlike a command line.

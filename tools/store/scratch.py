@@ -19,9 +19,11 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from pipeline.parent import end_with_parent
+
 PREFIX = "mnist-scratch-"
 FOLDER, OWNER = "scratch", "owner"  # The latter is a file that is locked as long as its owner lives.
-SET_PARENT_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36  # of Linux' prctl
+SET_CHILD_SUBREAPER = 36  # of Linux' prctl
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -69,7 +71,7 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) ->
             cwd=folder,
             env=environment,
             start_new_session=True,
-            preexec_fn=partial(_end_with_parent, os.getpid()),
+            preexec_fn=partial(_begin, os.getpid()),
         )
     try:
         return process.wait()
@@ -82,13 +84,10 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) ->
         raise
 
 
-def _end_with_parent(parent_id: int) -> None:
-    """In the new process: Linux kills it when its parent (exactly: the thread that started it) ends."""
+def _begin(parent_id: int) -> None:
+    """In the new process: let the signals end it again, and have it end with its parent."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-    if os.getppid() != parent_id:  # It ended before that.
-        os._exit(1)
+    end_with_parent(signal.SIGKILL, parent_id)
 
 
 def _remove_leftovers() -> None:

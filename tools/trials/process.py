@@ -6,15 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# DVC does not ask the kernel for the parent-death signal, and without it outlives a killed worker.
-END_WITH_PARENT = """\
-import ctypes, os, signal, sys
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-if os.getppid() != int(sys.argv[1]):
-    sys.exit("the parent has ended")
-os.execvp(sys.argv[2], sys.argv[2:])
-"""
+from pipeline import parent
 
 
 def start(
@@ -24,8 +16,9 @@ def start(
 
     It is in a session of its own: Ctrl-C is for the driver.
     """
+    # By a program: a function between fork and exec could wait forever for what another thread of a worker held.
     return subprocess.Popen(
-        [sys.executable, "-ISE", "-c", END_WITH_PARENT, str(os.getpid()), *command],
+        [sys.executable, "-ISE", parent.__file__, str(os.getpid()), *command],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
