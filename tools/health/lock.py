@@ -1,12 +1,12 @@
 """dvc.lock, which DVC writes anew after each stage: who kills it in these 20 ms leaves the file empty or cut short."""
 
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
+from pipeline.errors import UserError
 from pipeline.files import write_file
 from tools.health.fault import REPAIR, Fault, set_aside
-from tools.store.git import environment
+from tools.store.git import git, show
 from tools.store.lock import LOCK, UnreadableLock, parse_lock, read_lock
 
 
@@ -46,18 +46,16 @@ def _restore() -> str:
 
 def _committed() -> bytes:
     """The last commit's dvc.lock, if it has one that is whole."""
-    content = _git("show", f"HEAD:./{LOCK}")
     try:
+        content = show("HEAD", LOCK)
         parse_lock(content.decode(errors="replace"))
-    except UnreadableLock:
+    except UserError:
         return b""
     return content
 
 
 def _is_unmerged() -> bool:
-    return bool(_git("ls-files", "--unmerged", str(LOCK)))
-
-
-def _git(*arguments: str) -> bytes:
-    """What git prints; nothing if it fails."""
-    return subprocess.run(["git", *arguments], env=environment(), capture_output=True, check=False).stdout
+    try:
+        return bool(git("ls-files", "--unmerged", str(LOCK)))
+    except UserError:  # The folder is no repository.
+        return False

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import UserError
@@ -19,8 +20,17 @@ def environment() -> dict[str, str]:
 
 
 def git(*arguments: str, folder: Path = Path()) -> str:
-    """Return what git prints; raise UserError with its reason if it fails."""
-    done = subprocess.run(["git", *arguments], cwd=folder, env=environment(), capture_output=True, text=True)
+    """Return what git prints, stripped; raise UserError with its reason if it fails."""
+    return os.fsdecode(_output(arguments, folder)).strip()
+
+
+def show(revision: str, path: Path, folder: Path = Path()) -> bytes:
+    """Return a file, by its path in the folder, as a revision has it; raise UserError if it has none."""
+    return _output(("show", f"{revision}:./{path.as_posix()}"), folder)
+
+
+def _output(arguments: Sequence[str], folder: Path) -> bytes:
+    done = subprocess.run(["git", *arguments], cwd=folder, env=environment(), capture_output=True)
     if done.returncode != 0:
-        raise UserError(f"git {arguments[0]}: {' '.join(done.stderr.split())}")
-    return done.stdout.strip()
+        raise UserError(f"git {arguments[0]}: {' '.join(os.fsdecode(done.stderr).split())}")
+    return done.stdout

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.errors import UserError
-from tools.store.git import git
+from tools.store.git import git, show
 from tools.store.lock import LOCK, locked_outputs, parse_lock
 from tools.trials.trial import PREFIX, Trial
 
@@ -52,7 +52,7 @@ def read_experiments(pattern: str, folder: Path = Path()) -> list[Experiment]:
 
 def read_outputs(revision: str, folder: Path = Path()) -> dict[str, str]:
     """The md5 of every output that a revision's dvc.lock records, by path."""
-    return locked_outputs(parse_lock(git("show", f"{revision}:{LOCK}", folder=folder) + "\n"))
+    return locked_outputs(parse_lock(show(revision, LOCK, folder).decode(errors="replace")))
 
 
 def cached_outputs(revision: str, folder: Path = Path()) -> dict[str, str]:

@@ -15,7 +15,7 @@ from mnist.data import DataParams
 from pipeline.errors import UserError
 from pipeline.params import PARAMS_FILE, read_param
 from stages.train.recipe import Recipe
-from tools.store.git import git
+from tools.store.git import show
 from tools.trials.trial import Trial
 
 SETTING = re.compile(r"(?:recipes\.([^.=]+)|data)\.[^=]+=.+")
@@ -38,8 +38,8 @@ def make_plan(commit: str, recipes: Sequence[str], num_seeds: int, settings: Seq
     Raises:
         UserError: a recipe, key or value is not what is allowed; the message says which.
     """
-    text = git("show", f"{commit}:{PARAMS_FILE}")
-    known = list(yaml.safe_load(text)["recipes"])
+    params = show(commit, PARAMS_FILE)
+    known = list(yaml.safe_load(params)["recipes"])
     if unknown := [recipe for recipe in recipes if recipe not in known]:
         raise UserError(f"{PARAMS_FILE} of the commit has no recipe {unknown[0]!r}; expected one of {', '.join(known)}")
     for setting in settings:
@@ -55,7 +55,7 @@ def make_plan(commit: str, recipes: Sequence[str], num_seeds: int, settings: Seq
         own = [setting for setting in settings if setting.startswith(("data.", f"recipes.{recipe}."))]
         for combination in _combinations(own):
             seeds = [Trial(commit, recipe, seed, combination) for seed in range(num_seeds)]
-            threads = max(threads, _check(seeds[-1], text).threads)
+            threads = max(threads, _check(seeds[-1], params).threads)
             trials |= dict.fromkeys(seeds)
     return Plan(list(trials), threads)
 
@@ -67,10 +67,10 @@ def _combinations(settings: Sequence[str]) -> list[tuple[str, ...]]:
         raise UserError(f"-S {' '.join(settings)}: {str(error).splitlines()[0]}") from None
 
 
-def _check(trial: Trial, text: str) -> Recipe:
+def _check(trial: Trial, params: bytes) -> Recipe:
     """Read the parameters as the stages of a trial will."""
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
-        PARAMS_FILE.write_text(text, encoding="utf-8")
+        PARAMS_FILE.write_bytes(params)
         try:
             apply_overrides(PARAMS_FILE, trial.overrides)
         except DvcException as error:  # Its cause says what is wrong, and how Hydra would have it.

@@ -8,7 +8,7 @@ import pandas as pd
 from dvc.repo import Repo
 
 from mnist.paths import CHECKPOINTS_CSV, EVALUATE_JSON, PREDICTIONS_CSV, TRAIN_CSV
-from tools.store.git import git
+from tools.store.git import git, show
 from tools.store.objects import Store
 from tools.store.project import Project
 from tools.trials.experiment import Experiment, read_outputs
@@ -46,16 +46,14 @@ def read_runs(commit: str | None = None) -> list[Run]:
 
 def _read_run(experiment: Experiment, cache: Store) -> Run:
     revision = experiment.revision
-    metrics, curves, checkpoints = (
-        git("show", f"{revision}:{path.as_posix()}") for path in (EVALUATE_JSON, TRAIN_CSV, CHECKPOINTS_CSV)
-    )
+    metrics, curves, checkpoints = (show(revision, path) for path in (EVALUATE_JSON, TRAIN_CSV, CHECKPOINTS_CSV))
     predictions = cache.read(read_outputs(revision)[PREDICTIONS_CSV.as_posix()])
     return Run(
         trial=experiment.trial,
         revision=revision,
         metrics=json.loads(metrics),
-        curves=pd.read_csv(io.StringIO(curves)),
-        checkpoints=pd.read_csv(io.StringIO(checkpoints)),
+        curves=pd.read_csv(io.BytesIO(curves)),
+        checkpoints=pd.read_csv(io.BytesIO(checkpoints)),
         predictions=pd.read_csv(io.BytesIO(predictions)),
         seconds=experiment.seconds,
         machine=experiment.machine,
