@@ -21,15 +21,22 @@ from tests import ROOT
 from tests.forks import FORKS, fork_server
 from tests.project import STAGES, Once, Project, create_project
 from tests.remotes import SERVERS, Server
-from tests.sweeps import run_six_by_hand
+from tests.sweeps import downloaded, run_four_by_hand
 from tests.tiny import checksums, write_tiny_dataset
 
-LONGEST = ("test_sweep.py", "test_hosts.py", "test_joined.py", "test_group_cache.py", "test_crash.py", "test_verify.py")
+LONGEST = (
+    "test_workers.py",
+    "test_sweep.py",
+    "test_hosts.py",
+    "test_joined.py",
+    "test_group_cache.py",
+    "test_crash.py",
+    "test_verify.py",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fresh", action="store_true", help="load all libraries anew in each process that a test starts")
-    parser.addoption("--faults", action="store_true", help="also run the tests that break sweeps")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,8 +54,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     items.sort(key=lambda item: item.path.name not in LONGEST)
     for item in items:
-        if item.get_closest_marker("faults") and not config.getoption("faults"):
-            item.add_marker(pytest.mark.skip(reason="takes a minute or two more: --faults"))
         for fixture in ("mnist_project", "servers", "audited", "two_commits", "browser"):
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.xdist_group(fixture))
@@ -136,16 +141,17 @@ def project(trained_template: Project, tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def six_by_hand(once: Once, tmp_path: Path) -> Project:
-    """A project of the test's own, in which six trials were run by hand; see tests/sweeps.py."""
-    return once("six", run_six_by_hand).copy(tmp_path / "copy")
+def four_by_hand(once: Once, tmp_path: Path) -> Project:
+    """A project of the test's own, in which four trials were run by hand; see tests/sweeps.py."""
+    return once("four", run_four_by_hand).copy(tmp_path / "copy")
 
 
 @pytest.fixture
-def six(six_by_hand: Project) -> Project:
-    """The same, where only git knows of them."""
-    six_by_hand.run("git", "clean", "-dffqx")
-    return six_by_hand
+def four(four_by_hand: Project) -> Project:
+    """The same, where only git knows of them, and the cache only the data."""
+    four_by_hand.run("git", "clean", "-dffqx")
+    shutil.copytree(downloaded(four_by_hand), four_by_hand.folder / ".dvc/cache")
+    return four_by_hand
 
 
 @pytest.fixture(scope="session")

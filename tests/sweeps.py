@@ -1,11 +1,16 @@
-"""Sweeps in tests: six trials that were run by hand, and trainings that wait to be disturbed."""
+"""Sweeps in tests: four trials that were run by hand, and programs whose trainings wait to be disturbed."""
 
 import itertools
+import os
 import re
+import shutil
+import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -13,28 +18,84 @@ import yaml
 from tests import ROOT
 from tests.project import Project
 
-SECONDS_TO_WAIT = 120  # For what takes a few: others may keep the machine busy.
-RUN = ("python", "-m", "tools.sweep", "run")
-SIX = ("--recipe", "demo", "--recipe", "fast", "--seeds", "3")
-FOUR = (*SIX[:-1], "2")  # Of the six, as the next ones.
+SECONDS_TO_WAIT = 300  # For what takes ten: others may keep the machine busy.
+SWEEP = ("python", "-m", "tools.sweep")
+RUN = (*SWEEP, "run")
+FOUR = ("--recipe", "demo", "--recipe", "fast", "--seeds", "2")
 TWO = ("--recipe", "demo", "--seeds", "2")
 ONE = ("--recipe", "demo", "--seeds", "1")
 NUM_EPOCHS = 4
 
 
-def run_six_by_hand(project: Project) -> None:
-    """Run six trials with `dvc exp run`, without the stages that draw; their experiments are `hand-demo0` and so on."""
+@dataclass(frozen=True)
+class Program:
+    """A process in a session of its own, and the file of all that it prints."""
+
+    process: subprocess.Popen[str]
+    log: Path
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text()
+
+    def wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Return when something is so; fail if the program ends before, or it takes too long."""
+        start = time.monotonic()
+        while not is_so():
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() - start < SECONDS_TO_WAIT, self.output
+            time.sleep(0.05)
+
+    def interrupt(self) -> None:
+        """Do what Ctrl-C does in a terminal."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def end(self, seconds: float = SECONDS_TO_WAIT) -> int:
+        """Wait for its end; return the exit status."""
+        return self.process.wait(seconds)
+
+
+@contextmanager
+def started(project: Project, *command: str, ready: str = "", **variables: str) -> Iterator[Program]:
+    """A command that has printed a line that begins so; it is killed at the end."""
+    descriptor, name = tempfile.mkstemp(suffix=".log", dir=project.folder.parent)
+    with open(descriptor, "w") as log:
+        environment = project.environment(**variables)
+        process = subprocess.Popen(
+            command, cwd=project.folder, env=environment, stdout=log, stderr=log, text=True, start_new_session=True
+        )
+    program = Program(process, Path(name))
+    try:
+        program.wait_until(lambda: re.search(f"^{ready}", program.output, flags=re.MULTILINE) is not None)
+        yield program
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def run_four_by_hand(project: Project) -> None:
+    """Run four trials with `dvc exp run`, without the stages that draw; their experiments are `hand-demo0` and so on.
+
+    Beside the project lies the cache as it was before them, when nothing but the data was there.
+    """
     document = yaml.safe_load((project.folder / "dvc.yaml").read_text())
     for stage in ("illustrate", "report"):
         del document["stages"][stage]
     (project.folder / "dvc.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
     project.set_param("recipes.demo.epochs", NUM_EPOCHS)
     project.commit()
-    for recipe, seed in itertools.product(("demo", "fast"), range(3)):
+    project.repro("download")
+    shutil.copytree(project.folder / ".dvc/cache", downloaded(project))
+    for recipe, seed in itertools.product(("demo", "fast"), range(2)):
         settings = ("-S", f"recipe={recipe}", "-S", f"recipes.{recipe}.seed={seed}")
         project.run("dvc", "exp", "run", "-n", f"hand-{recipe}{seed}", *settings)
         project.run("git", "checkout", "--quiet", "--force", "main")
     project.run("git", "clean", "-dffq")
+
+
+def downloaded(project: Project) -> Path:
+    return project.folder.parent / "downloaded"
 
 
 def gate_of(project: Project) -> Path:
@@ -45,15 +106,6 @@ def gate_of(project: Project) -> Path:
 def wait_at_gate(project: Project) -> dict[str, str]:
     """The variables that say so; see tests/hooks."""
     return {"PYTHONPATH": str(ROOT / "tests/hooks"), "GATE": str(gate_of(project))}
-
-
-def wait_for_epochs(project: Project, expected: Sequence[int], process: subprocess.Popen[str]) -> None:
-    """Return when the trainings in the workers' clones have noted so many epochs each, and wait at the gate."""
-    start = time.monotonic()
-    while sorted(num_epochs_done(project)) != list(expected):
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() - start < SECONDS_TO_WAIT, num_epochs_done(project)
-        time.sleep(0.05)
 
 
 def trees(project: Project, prefix: str) -> list[str]:
@@ -83,4 +135,4 @@ def workers(driver: int) -> list[int]:
 def num_epochs_done(project: Project) -> list[int]:
     """How many epochs each training has finished in the workers' clones."""
     manifests = project.folder.glob(".dvc/tmp/sweep/clones/*/data/.resume/*/manifest.json")
-    return [len(manifest.read_text().splitlines()) for manifest in manifests]
+    return sorted(len(manifest.read_text().splitlines()) for manifest in manifests)

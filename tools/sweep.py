@@ -92,6 +92,7 @@ def work(arguments: argparse.Namespace) -> int:
         Path.cwd(), arguments.folder.resolve(), arguments.workers or _num_workers(USUAL_THREADS), arguments.git_remote
     )
     place.destination()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # So that `join` tidies up.
     asyncio.run(join(arguments.scheduler, place))
     print(f"sweep: the scheduler {arguments.scheduler} has ended")
     return 0

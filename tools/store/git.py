@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pipeline.errors import UserError
 # Not where the repository is, but how git works (`git -c`; `safe.directory` in containers): also what it runs for a
 # submodule gets them from git.
 CONFIGURATION = ("GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT")
+LONGEST_REASON = 400  # On a full disk git names every file that it cannot write.
 
 
 def environment() -> dict[str, str]:
@@ -32,5 +34,6 @@ def show(revision: str, path: Path, folder: Path = Path()) -> bytes:
 def _output(arguments: Sequence[str], folder: Path) -> bytes:
     done = subprocess.run(["git", *arguments], cwd=folder, env=environment(), capture_output=True)
     if done.returncode != 0:
-        raise UserError(f"git {arguments[0]}: {' '.join(os.fsdecode(done.stderr).split())}")
+        said = textwrap.shorten(done.stderr.decode(errors="replace"), LONGEST_REASON, placeholder=" ...")
+        raise UserError(f"git {arguments[0]}: {said}")
     return done.stdout

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import dask.config
 from distributed import CancelledError, Client, LocalCluster, Nanny, Scheduler
-from distributed.comm import CommClosedError
+from distributed.comm import CommClosedError, connect
 
 from pipeline.errors import UserError
 from tools.trials.address import security_for, split_address
@@ -25,7 +25,8 @@ SETTINGS = {
 }
 NO_PAGES = "127.0.0.1:0"  # Dask serves HTTP in any case, which no certificate guards: without pages, to this machine.
 SCRATCH = SWEEP / "dask"
-SECONDS_TO_JOIN = 60
+SECONDS_TO_CONNECT = 10  # As long a sweep looks for a scheduler that has ended, too.
+SECONDS_TO_JOIN = 60  # A worker may be started before its scheduler.
 
 
 @contextmanager
@@ -62,9 +63,9 @@ def joined_workers(address: str) -> Iterator[Client]:
     security = security_for(address)
     try:
         with dask.config.set(SETTINGS):
-            client = Client(address, security=security)
+            client = Client(address, security=security, timeout=SECONDS_TO_CONNECT)
     except OSError as error:
-        raise UserError(f"the scheduler {address} does not answer: {error}") from None
+        raise _no_answer(address, error) from None
     try:
         with client:
             yield client
@@ -88,9 +89,18 @@ async def serve(address: str) -> None:
 
 
 async def join(address: str, place: Place) -> None:
-    """Run trials for the scheduler at an address, until that ends."""
+    """Run trials for the scheduler at an address, until that ends; what they are at then is killed.
+
+    Raises:
+        UserError: the scheduler does not answer.
+    """
     logging.disable()
+    security = security_for(address)
     with dask.config.set(SETTINGS | place.settings()):
+        try:
+            connection = await connect(address, SECONDS_TO_JOIN, **security.get_connection_args("worker"))
+        except OSError as error:
+            raise _no_answer(address, error) from None
         nannies = [
             Nanny(
                 address,
@@ -100,7 +110,7 @@ async def join(address: str, place: Place) -> None:
                 dashboard=False,
                 dashboard_address=NO_PAGES,
                 local_directory=str(SCRATCH),
-                security=security_for(address),
+                security=security,
                 silence_logs=logging.CRITICAL,
                 death_timeout=SECONDS_TO_JOIN,
             )
@@ -109,14 +119,20 @@ async def join(address: str, place: Place) -> None:
         try:
             await asyncio.gather(*nannies)
             print(f"sweep: {place.num_clones} workers of {platform.node()} joined {address}", flush=True)
-            await asyncio.gather(*(nanny.finished() for nanny in nannies))
+            # Nothing comes by the connection but its end. A worker by itself would wait 30 s for a trial to end.
+            end, lost = asyncio.ensure_future(connection.read()), asyncio.gather(*(each.finished() for each in nannies))
+            await asyncio.wait([end, lost], return_when=asyncio.FIRST_COMPLETED)
         finally:
             _kill(nannies)
 
 
+def _no_answer(address: str, error: OSError) -> UserError:
+    return UserError(f"the scheduler {address} does not answer: {error}")
+
+
 def _kill(nannies: Iterable[Nanny]) -> None:
     for nanny in nannies:
-        nanny.auto_restart = False
+        nanny.close_gracefully()  # Else it would start a worker in the place of the one that is killed.
         if nanny.pid:
             with suppress(ProcessLookupError):
                 os.kill(nanny.pid, signal.SIGKILL)

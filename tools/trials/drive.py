@@ -76,11 +76,12 @@ def _exchange(trials: Collection[Trial], place: Place) -> None:
 def follow(client: Client, futures: Mapping[Future[Outcome], Row], rows: Mapping[Trial, Row], place: Place) -> None:
     """Note what becomes of the trials, until all have ended."""
     progress = Progress(list(rows.values()))
-    pending = set(futures)
+    pending, processing = set(futures), set[str]()
     while pending:
         with suppress(TimeoutError):
             wait(pending, timeout=SECONDS_TO_LOOK, return_when="FIRST_COMPLETED")
-        processing = {key for keys in client.processing().values() for key in keys}
+        with suppress(OSError):  # The scheduler has ended: the next look at the trials says so.
+            processing = {key for keys in client.processing().values() for key in keys}
         for future in [future for future in pending if future.done()]:
             pending.remove(future)
             _note_end(futures[future], future, place)

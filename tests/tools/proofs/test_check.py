@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import yaml
 from mnist.paths import TRAIN_CSV, checkpoint_path, optimizer_path
 from pipeline.files import sha256_of
 from tests.project import NUM_EPOCHS, Once, Project
+from tests.sweeps import gate_of
 from tests.tools.test_joined import Machines
 from tests.tools.test_verify import CORRUPTED, MISSING, UNCHECKED, cached_object, flip_last_byte, verify
 from tools.proofs.sampling import choose_epochs, escape_probability
@@ -144,19 +146,17 @@ def test_code_that_fails_is_the_reason(project: Project) -> None:
     assert "epoch 2 of 3: could not be run: no luck\n" in output
 
 
-@pytest.mark.faults
 def test_workers_that_joined_a_scheduler_check_epochs_too(long: Project) -> None:
-    machines = Machines(long)
-    try:
-        (long.folder.parent / "gate").touch()
+    gate_of(long).touch()
+    with ExitStack() as programs:
+        machines = Machines(long, programs)
         long.run("python", "-m", "tools.share", "push")
         forge(long, checkpoint_path(4))
         long.run("git", "push", "--quiet", "origin", "main")
         long.run("python", "-m", "tools.share", "push")
-        machines.start_scheduler_and_worker()
+        machines.start_scheduler()
+        machines.start_worker(long)
         status, output = verify(long.fresh(), "--epochs", "3,4,5", "--scheduler", machines.scheduler)
-    finally:
-        machines.stop()
     assert status == CORRUPTED, output
     assert epochs_named(output, r"the same bytes, \d+\.\d s, on \S+$") == [3]
     assert epochs_named(output, "NOT what metrics/train.csv records: .* differs in ") == [4, 5]
