@@ -166,9 +166,8 @@ def predict(seconds: dict[str, float], num_bytes: int) -> list[str]:
     """Lines of the second table: how busy each part is that all machines share, each machine with a trial at a time."""
     names = list(seconds)
     of_worker = sum(seconds[name] for name in names[1:6])
-    driver = seconds[names[6]] + seconds[next(name for name in names if "asks for new ones" in name)]
     shared = {
-        "driver": driver,
+        "driver": seconds[names[6]],
         "git remote": seconds[names[5]],
         "DVC remote at 1 Gbit/s": 3 * num_bytes / NETWORK,  # Sent, read back, and fetched by the driver.
         "scheduler": seconds[names[7]],

@@ -7,10 +7,9 @@ import sys
 from pipeline.parent import end_with_parent
 from stages.train.reports import Kind, report
 
-end_with_parent(signal.SIGKILL)
-
 
 def main() -> None:
+    end_with_parent(signal.SIGKILL)
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import parse_args, run
 

@@ -65,15 +65,7 @@ def require_pushed(commit: str, remote: str) -> None:
 
 def fetch_experiments(commit: str, remote: str) -> set[Trial]:
     """Bring what the git remote has of a commit's trials; return which these are."""
-    git("fetch", "--quiet", "--no-tags", "--prune", remote, f"+{refs_of(commit)}:{refs_of(commit, FETCHED)}")
-    here = {experiment.trial: experiment for experiment in read_experiments(refs_of(commit))}
-    there = read_experiments(refs_of(commit, FETCHED))
-    for experiment in there:
-        if experiment.trial in here:
-            refuse_difference(here[experiment.trial], experiment)
-        else:
-            git("update-ref", ref_of(experiment.trial), experiment.revision)
-    return {experiment.trial for experiment in there}
+    return _fetch(refs_of(commit), refs_of(commit, FETCHED), remote)
 
 
 def fetch_outputs(experiments: Iterable[Experiment]) -> None:
@@ -86,9 +78,22 @@ def fetch_outputs(experiments: Iterable[Experiment]) -> None:
 
 def collect(trial: Trial, remote: str) -> None:
     """Bring a trial that was done elsewhere here; raise UserError if not all of it came, right in every byte."""
-    fetch_experiments(trial.commit, remote)
+    _fetch(ref_of(trial), ref_of(trial, FETCHED), remote)
     [experiment] = read_experiments(ref_of(trial))
     fetch_outputs([experiment])
     with Repo() as repo:
         if problem := problem_of(experiment.revision, Project(repo).cache):
             raise UserError(f"{problem}: the worker had read it back from the DVC remote")
+
+
+def _fetch(refs: str, fetched: str, remote: str) -> set[Trial]:
+    """Bring experiments; raise UserError if one is here with other results."""
+    git("fetch", "--quiet", "--no-tags", "--prune", remote, f"+{refs}:{fetched}")
+    here = {experiment.trial: experiment for experiment in read_experiments(refs)}
+    there = read_experiments(fetched)
+    for experiment in there:
+        if experiment.trial not in here:
+            git("update-ref", ref_of(experiment.trial), experiment.revision)
+        elif experiment.revision != here[experiment.trial].revision:
+            refuse_difference(here[experiment.trial], experiment)
+    return {experiment.trial for experiment in there}

@@ -24,9 +24,9 @@ class Experiment:
     seconds: float | None
 
 
-def ref_of(trial: Trial) -> str:
+def ref_of(trial: Trial, root: str = REFS) -> str:
     """Where DVC looks for the trial's experiment."""
-    return f"{REFS}/{trial.commit[:2]}/{trial.commit[2:]}/{trial.name}"
+    return f"{root}/{trial.commit[:2]}/{trial.commit[2:]}/{trial.name}"
 
 
 def refs_of(commit: str, root: str = REFS) -> str:
