@@ -4,10 +4,12 @@ The first is measured in a clone of the last commit on the real MNIST, whose rec
 remote and a DVC remote that are folders, one thing at a time. The second is calculated from it.
 """
 
+import argparse
 import contextlib
 import io
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -46,6 +48,7 @@ Times = dict[str, list[float]]
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m bench.scale", description=(__doc__ or "").splitlines()[0]).parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         folder = Path(scratch)
         commit = make_project(folder)
@@ -62,6 +65,8 @@ def main() -> None:
 
 def make_project(folder: Path) -> str:
     """A clone with remotes, in which this process works from then on; return its commit."""
+    if not (ROOT / RAW_DATA / FOLDERS["mnist"]).is_dir():
+        sys.exit(f"bench: {RAW_DATA / FOLDERS['mnist']} is missing: run `dvc repro download`")
     project = folder / "project"
     subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, project], check=True)
     os.environ["MNIST_DIR"] = str(ROOT / RAW_DATA / FOLDERS["mnist"])

@@ -4,6 +4,7 @@ Each case is a process, or two, of its own; the cases of a recipe are run in tur
 the first: what a step takes on more machines, each with a core for one worker, if a network is all that is between.
 """
 
+import argparse
 import os
 import subprocess
 import tempfile
@@ -34,6 +35,7 @@ class Steps:
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m bench.workers", description=(__doc__ or "").splitlines()[0]).parse_args()
     print(f"Measured with `python -m bench.workers` on {conditions()}; one thread a worker, {NUM_ROUNDS} rounds.\n")
     print("| recipe | shards | workers | a step (ms) | in a plain step's | in one worker's | of it, exchange (ms) |")
     print("|---|" + "---|" * 6)
