@@ -18,7 +18,7 @@ from bench.report import conditions
 from bench.turns import in_turns
 from stages.train.launch import IS_FIRST, STORE_FILE
 
-NUM_ROUNDS = 5
+NUM_ROUNDS = 3
 NUM_STEPS = {"accurate": 30, "demo": 300}
 CASES = ((1, 1), (2, 1), (4, 1), (2, 2), (4, 2))  # shards, workers
 NUM_WORKERS = (4, 8, 16, 32, 64)
