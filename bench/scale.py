@@ -40,7 +40,10 @@ from tools.trials.trial import Trial
 NUM_TRIALS = 6  # The first finds no clone yet.
 NUM_MANY = 1000
 NUM_MACHINES = (10, 100, 1000)
-TRAININGS = {"`demo`, 60 s": 60.0, "`accurate`, 33 min": 2000.0}
+TRAININGS = {
+    "`demo`, 60 s, 9 MB": (60.0, 9e6),
+    "`accurate`, 33 min, 35 MB": (2000.0, 35e6),
+}  # Seconds; bytes of outputs.
 PARTS = ("_run_experiment", "problem_of", "send_outputs", "send_experiment")  # of tools/trials/work.py
 NETWORK = 125e6  # Bytes per second: 1 Gbit/s.
 
@@ -53,13 +56,12 @@ def main() -> None:
         folder = Path(scratch)
         commit = make_project(folder)
         place = Place(folder / "project", folder / "clones", 1, git_remote="origin")
-        times, num_bytes = measure_trials(place, commit)
+        times = measure_trials(place, commit)
         times |= measure_scheduler(commit)
         times |= measure_refs(commit)
     rows = [Row(what, values, "s") for what, values in times.items()]
     print(f"Measured with `python -m bench.scale` on {conditions()}.\n\n{markdown(rows)}\n")
-    print(f"A trial's outputs take {num_bytes / 1e6:.1f} MB on the DVC remote.\n")
-    for line in predict({what: median(values) for what, values in times.items()}, num_bytes):
+    for line in predict({what: median(values) for what, values in times.items()}):
         print(line)
 
 
@@ -84,8 +86,8 @@ def make_project(folder: Path) -> str:
     return git("rev-parse", "HEAD")
 
 
-def measure_trials(place: Place, commit: str) -> tuple[Times, int]:
-    """Seconds of each part of a trial, as a worker and then the driver do it; bytes of its outputs."""
+def measure_trials(place: Place, commit: str) -> Times:
+    """Seconds of each part of a trial, as a worker and then the driver do it."""
     seconds: dict[str, list[float]] = {}
     beside: list[float] = []
 
@@ -107,8 +109,7 @@ def measure_trials(place: Place, commit: str) -> tuple[Times, int]:
             beside.append(seconds["_run_experiment"][-1] - (outcome.experiment.seconds or 0.0))
             with stopwatch(seconds, "collect"):
                 collect(outcome.experiment.trial, place.destination())
-    num_bytes = sum(path.stat().st_size for path in place.project.parent.glob("dvc/**/*") if path.is_file())
-    kept = {
+    return {
         "a worker's clone, made": seconds["prepare"][:1],
         "a clone that is there, brought to the commit": seconds["prepare"][1:],
         "`dvc exp run`, but for the stage train": beside[1:],
@@ -117,7 +118,6 @@ def measure_trials(place: Place, commit: str) -> tuple[Times, int]:
         "experiment pushed to the git remote, and looked for": seconds["send_experiment"][1:],
         "the driver brings both, and checks every byte": seconds["collect"][1:],
     }
-    return kept, num_bytes // NUM_TRIALS
 
 
 @contextlib.contextmanager
@@ -167,24 +167,20 @@ def measure_refs(commit: str) -> Times:
     return times
 
 
-def predict(seconds: dict[str, float], num_bytes: int) -> list[str]:
+def predict(seconds: dict[str, float]) -> list[str]:
     """Lines of the second table: how busy each part is that all machines share, each machine with a trial at a time."""
     names = list(seconds)
     of_worker = sum(seconds[name] for name in names[1:6])
-    shared = {
-        "driver": seconds[names[6]],
-        "git remote": seconds[names[5]],
-        "DVC remote at 1 Gbit/s": 3 * num_bytes / NETWORK,  # Sent, read back, and fetched by the driver.
-        "scheduler": seconds[names[7]],
-    }
-    lines = [
-        f"| machines | training | trials an hour | beside training | {' | '.join(shared)} |",
-        "|---|" + "---|" * (3 + len(shared)),
-    ]
+    shared = {"driver": seconds[names[6]], "git remote": seconds[names[5]], "scheduler": seconds[names[7]]}
+    heads = ["machines", "training", "trials an hour", "beside training", *shared, "DVC remote at 1 Gbit/s"]
+    lines = [f"| {' | '.join(heads)} |", "|---|" + "---|" * (len(heads) - 1)]
     for machines in NUM_MACHINES:
-        for name, training in TRAININGS.items():
+        for name, (training, num_bytes) in TRAININGS.items():
             rate = machines / (training + of_worker)
-            cells = [f"{100 * rate * cost:.3g} %" for cost in shared.values()]
+            costs = [*shared.values(), 3 * num_bytes / NETWORK]  # Sent, read back, and fetched by the driver.
+            cells = [
+                f"{100 * rate * cost:.2g} %" if rate * cost < 0.1 else f"{100 * rate * cost:.0f} %" for cost in costs
+            ]
             part = of_worker / (training + of_worker)
             lines.append(f"| {machines:,} | {name} | {3600 * rate:,.0f} | {100 * part:.0f} % | {' | '.join(cells)} |")
     return lines
