@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +47,18 @@ def _replay(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Run epochs, so many processes at a time; yield each with what was said of it."""
     shares = [share for first in range(num_processes) if (share := epochs[first::num_processes])]
-    reader, writer = os.pipe()
     with ExitStack() as stack:
-        lines = stack.enter_context(os.fdopen(reader, encoding="utf-8"))
-        commands = [[*COMMAND, *map(str, share)] for share in shares]
-        processes = [stack.enter_context(running(command, clone, environment, writer)) for command in commands]
-        os.close(writer)  # When all processes have ended, nobody can write.
-        yield from read_replayed(lines, epochs)
-        for process in processes:
+        started = []
+        for share in shares:  # Each has a pipe of its own: what two write to one may be mixed.
+            reader, writer = os.pipe()
+            lines = stack.enter_context(os.fdopen(reader, encoding="utf-8"))
+            try:
+                command = [*COMMAND, *map(str, share)]
+                process = stack.enter_context(running(command, clone, environment, writer))
+            finally:
+                os.close(writer)
+            started.append((process, read_replayed(lines, share)))
+        for turn in zip_longest(*(said for _, said in started)):
+            yield from filter(None, turn)
+        for process, _ in started:
             process.wait()

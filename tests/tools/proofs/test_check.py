@@ -84,7 +84,7 @@ def test_forged_epoch_and_the_next_are_named_and_samples_find_them_as_often_as_i
     forge(long, checkpoint_path(4))
     status, output = verify(long, "--epochs", "all")
     assert status == CORRUPTED
-    assert epochs_named(output, "NOT what metrics/train.csv records: data/checkpoints/epoch_") == [4, 5]
+    assert epochs_named(output, "NOT what metrics/train.csv records: data/checkpoints/epoch_") == [4, 5], output
     assert re.search(
         r"epoch_004.safetensors: \S+(weight|bias) differs in 1 of \d+ elements, by 1 unit in the last place at most",
         output,
