@@ -38,11 +38,11 @@ class Clone:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        if not (ROOT / RAW_DATA / FOLDERS["mnist"]).is_dir():
-            sys.exit(f"bench: {RAW_DATA / FOLDERS['mnist']} is missing: run `dvc repro download`")
+        images = ROOT / RAW_DATA / FOLDERS["mnist"]
+        if not images.is_dir():
+            sys.exit(f"bench: {images.relative_to(ROOT)} is missing: run `dvc repro download`")
         subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, folder], env=environment(), check=True)
-        shutil.copytree(ROOT / "data/raw", folder / "data/raw")
-        run(folder, "dvc", "commit", "--force", "download")  # Else DVC would fetch the data again.
+        run(folder, "env", f"MNIST_DIR={images}", "dvc", "repro", "download")
         self._params: dict[str, Any] = yaml.safe_load((folder / "params.yaml").read_text())
 
     def choose(self, recipe: str, **values: Any) -> None:
