@@ -36,7 +36,9 @@ def main() -> None:
     text = f"Measured with `make bench{' QUICK=1' if quick else ''}` on {conditions()}.\n\n{markdown(rows)}\n"
     print(text)
     if not quick:
-        RESULTS.write_text(f"# Measurements\n\n{text}", encoding="utf-8")
+        # What other programs measured, such as bench.gpu, stands behind it and stays.
+        _, heading, others = RESULTS.read_text(encoding="utf-8").partition("\n## ")
+        RESULTS.write_text(f"# Measurements\n\n{text}{heading}{others}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from mnist.augment import augment
 from mnist.data import Examples
 from mnist.determinism import derive_seed, generator_for
 from mnist.model import as_input
-from stages.train.graph import Record, RecordedStep, Step, record_cuda_graph
+from stages.train.graph import Record, RecordedStep, Step
 from stages.train.optimizer import AdamW
 from stages.train.recipe import Recipe
 from stages.train.schedule import rate_factor
@@ -27,14 +27,12 @@ CHUNK_SIZE = 1024
 def make_step(
     network: nn.Module, optimizer: AdamW, recipe: Recipe, team: Team = ALONE, record: Record | None = None
 ) -> Step:
-    """Return what trains the network on one batch: `train_step`, recorded by `record`, if given, or as a CUDA graph
-    where the network is on a GPU; or, where the recipe has shards, a step whose shards the team computes.
+    """Return what trains the network on one batch: `train_step`, or, where the recipe has shards, a step whose shards
+    the team computes. What it computes is recorded by `record`, if given.
     """
     if recipe.shards > 1:
-        return ShardedStep(network, optimizer, recipe, team)
+        return ShardedStep(network, optimizer, recipe, team, record)
     step = partial(train_step, network, optimizer, recipe.loss)
-    if record is None and optimizer.parameters[0].is_cuda:
-        record = record_cuda_graph
     if record is None:
         return step
     return RecordedStep(step, [*network.state_dict().values(), *optimizer.state().values()], record)

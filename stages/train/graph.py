@@ -1,7 +1,7 @@
 """Runs a training step on a GPU as one launch: its many small kernels are recorded once, then replayed.
 
-The GPU is faster than Python can feed it: an epoch of `notes` took 0.42 s so, and 3.6 s without (H100, torch 2.11,
-measured on a program with the same step; this module itself has not been run on a GPU).
+The GPU is faster than Python can feed it: an epoch of `notes` took 0.42 s so, and 3.2 s without (H200, torch 2.11,
+`python -m bench.gpu`).
 Source: https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 """
 

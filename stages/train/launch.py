@@ -17,7 +17,7 @@ from stages.train.reports import FOLDER, GO_ON, clear, first_reason
 IS_FIRST, STORE_FILE = "TRAIN_IS_FIRST", "TRAIN_STORE_FILE"  # For the workers.
 WORKERS, MACHINES, ENDPOINT, ADDRESS = "PET_NPROC_PER_NODE", "PET_NNODES", "PET_RDZV_ENDPOINT", "PET_LOCAL_ADDR"
 STANDALONE = "PET_STANDALONE"  # It would undo `_on_this_machine`, which is as good.
-INTERFACE = "GLOO_SOCKET_IFNAME"
+INTERFACE, NCCL_INTERFACE = "GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"
 GET_INTERFACE_ADDRESS = 0x8915  # of Linux' ioctl
 GRACE_SECONDS = 10  # For torchrun to end, after the first worker has said why it ends.
 
@@ -68,15 +68,17 @@ def _on_this_machine() -> tuple[list[str], dict[str, str]]:
     """Options for torchrun, and variables: the processes meet in files, and listen on the loopback interface only."""
     options = [f"--rdzv-endpoint={FOLDER / 'rendezvous'}", "--rdzv-conf=store_type=file"]
     private = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1", STORE_FILE: str(FOLDER / "store")}
-    return options, {INTERFACE: "lo"} | private
+    return options, {INTERFACE: "lo", NCCL_INTERFACE: "=lo"} | private
 
 
 def _on_several_machines(is_first: bool) -> tuple[list[str], dict[str, str]]:
     """The same where they meet at PET_RDZV_ENDPOINT, which is on the first machine."""
     if not os.environ.get(ENDPOINT):
         raise UserError(f"{MACHINES} is {os.environ[MACHINES]}; name the first of them, too: {ENDPOINT}=HOST:PORT")
-    address = os.environ.get(ADDRESS) or _address(os.environ.get(INTERFACE, ""))
-    return [f"--rdzv-conf=is_host={is_first}", f"--local-addr={address}"], {}
+    interface = os.environ.get(INTERFACE, "")
+    address = os.environ.get(ADDRESS) or _address(interface)
+    variables = {NCCL_INTERFACE: f"={interface}"} if interface else {}
+    return [f"--rdzv-conf=is_host={is_first}", f"--local-addr={address}"], variables
 
 
 def _address(interface: str) -> str:

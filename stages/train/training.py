@@ -10,6 +10,7 @@ from mnist.data import Examples
 from mnist.determinism import derive_seed
 from mnist.model import build_network
 from stages.train.epoch import make_step, train_epoch
+from stages.train.graph import record_cuda_graph
 from stages.train.history import History
 from stages.train.job import Job
 from stages.train.optimizer import AdamW
@@ -40,7 +41,8 @@ def train(job: Job, before: State, training: Examples, recorder: Recorder | None
     network, optimizer = _restore(job, before)
     if recorder:
         recorder.begin(network, optimizer)
-    step = make_step(network, optimizer, job.recipe, team)
+    record = record_cuda_graph if job.device.type == "cuda" else None
+    step = make_step(network, optimizer, job.recipe, team, record)
     for epoch in range(before.epoch + 1, job.recipe.epochs + 1):
         loss = train_epoch(step, network, training, job.recipe, epoch)
         if recorder:

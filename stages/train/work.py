@@ -42,12 +42,12 @@ def _end(kind: Kind, reason: str, rank: int) -> NoReturn:
 
 
 def _train_with_others(deps: Deps) -> None:
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     keep_freed_memory()
     workers = find_workers(os.environ.get(STORE_FILE))
     try:
         job = read_job(Inputs(deps))
+        if job.device.type == "cuda":
+            _take_gpu(int(os.environ["LOCAL_RANK"]))
         training, validation = job.load()
     except UserError as error:
         workers.refuse(error)
@@ -60,3 +60,12 @@ def _train_with_others(deps: Deps) -> None:
     else:
         train(job, workers.share(None), training, None, workers)
     workers.leave()
+
+
+def _take_gpu(index: int) -> None:
+    """Compute on the GPU of this number from now on; UserError if there is none."""
+    if index >= (number := torch.cuda.device_count()):
+        raise UserError(
+            f"each worker takes a GPU of its own, and torch finds {number} here: start no more workers than that"
+        )
+    torch.cuda.set_device(index)

@@ -1,5 +1,6 @@
 """A recorded step does what the step does, to the bit. The CPU, which has no graphs, stands in: it repeats the call."""
 
+import warnings
 from collections.abc import Callable
 
 import pytest
@@ -10,8 +11,9 @@ from mnist.data import Examples
 from mnist.determinism import make_deterministic
 from mnist.model import NetworkParams, as_input
 from stages.train.epoch import make_step, train_epoch
-from stages.train.graph import Record, RecordedStep, Step
+from stages.train.graph import Record, RecordedStep, Step, record_cuda_graph
 from stages.train.optimizer import AdamW
+from stages.train.recipe import Recipe
 from tests.stages.test_epoch import CONV_BLOCKS, TWO_LAYER, Training, changed, start, state, tiny_examples
 
 pytestmark = pytest.mark.usefixtures("deterministic")
@@ -40,8 +42,8 @@ def record_step(training: Training, record: Record = repeat_on_the_cpu) -> Recor
     return step
 
 
-def run(step: Step, training: Training, epochs: range = range(1, 3)) -> list[float]:
-    return [train_epoch(step, training[0], tiny_examples(), RECIPE, epoch) for epoch in epochs]
+def run(step: Step, training: Training, recipe: Recipe = RECIPE) -> list[float]:
+    return [train_epoch(step, training[0], tiny_examples(), recipe, epoch) for epoch in (1, 2)]
 
 
 @pytest.mark.parametrize("network", [TWO_LAYER, CONV_BLOCKS])
@@ -77,9 +79,9 @@ def test_first_step_counts_once_and_leaves_its_inputs_alone() -> None:
 
 def test_where_recording_fails_the_plain_step_goes_on_with_the_same_bytes_and_a_warning() -> None:
     plain, failing = start(), start()
-    with pytest.warns(UserWarning, match="cannot be recorded as a CUDA graph.*stream is capturing") as warnings:
+    with pytest.warns(UserWarning, match="cannot be recorded as a CUDA graph.*stream is capturing") as warned:
         losses = run(record_step(failing, fail), failing)
-    assert len(warnings) == 1
+    assert len(warned) == 1
     assert losses == run(make_step(*plain, RECIPE), plain)
     assert state(failing) == state(plain)
 
@@ -107,21 +109,32 @@ def test_wrong_input_ends_with_the_error_of_the_plain_step() -> None:
         RecordedStep(step, [], repeat_on_the_cpu)(torch.zeros(1))
 
 
+@pytest.mark.parametrize("shards", [2, 4])
+@pytest.mark.parametrize("network", [TWO_LAYER, CONV_BLOCKS])
+def test_recorded_shards_give_the_bytes_of_plain_ones(network: NetworkParams, shards: int) -> None:
+    recipe = changed(network=network, batch_size=64, shards=shards)
+    plain, recorded = start(recipe), start(recipe)
+    step = make_step(*recorded, recipe, record=repeat_on_the_cpu)
+    assert run(step, recorded, recipe) == run(make_step(*plain, recipe), plain, recipe)
+    assert state(recorded) == state(plain)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("shards", [1, 4])
 @pytest.mark.parametrize("network_params", [TWO_LAYER, CONV_BLOCKS])
-def test_on_a_gpu_graph_and_plain_step_give_the_same_bytes(network_params: NetworkParams) -> None:
+def test_on_a_gpu_graph_and_plain_step_give_the_same_bytes(network_params: NetworkParams, shards: int) -> None:
+    recipe = changed(network=network_params, batch_size=64, shards=shards)
     device = make_deterministic(1, "cuda")
     examples: Examples = tiny_examples().to(device)
     results = []
-    for is_recorded in (False, True, True):
-        network = start(changed(network=network_params))[0].to(device)
-        optimizer = AdamW(network.parameters(), RECIPE.optimizer)
-        step = make_step(network, optimizer, RECIPE)
-        assert isinstance(step, RecordedStep)
-        losses = [
-            train_epoch(step if is_recorded else step._step, network, examples, RECIPE, epoch) for epoch in (1, 2)
-        ]
-        results.append((losses, state((network, optimizer))))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # One says that a step cannot be recorded.
+        for record in (None, record_cuda_graph, record_cuda_graph):
+            network = start(recipe)[0].to(device)
+            optimizer = AdamW(network.parameters(), recipe.optimizer)
+            step = make_step(network, optimizer, recipe, record=record)
+            losses = [train_epoch(step, network, examples, recipe, epoch) for epoch in (1, 2)]
+            results.append((losses, state((network, optimizer))))
     plain, recorded, recorded_again = results
     assert recorded == plain
     assert recorded_again == plain
