@@ -29,7 +29,10 @@ CASES = (("notes", 1), ("demo", 1), ("fast", 1), ("accurate", 1), ("accurate", 4
 
 
 def main() -> None:
-    argparse.ArgumentParser(prog="python -m bench.gpu", description=(__doc__ or "").splitlines()[0]).parse_args()
+    parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=(__doc__ or "").splitlines()[0])
+    parser.parse_args()
+    if not torch.cuda.is_available():
+        parser.error("torch finds no usable GPU here")
     device = make_deterministic(1, "cuda")
     data: DataParams = read_param("data", DataParams)
     training = load_training(RAW_DATA, data)[0].to(device)

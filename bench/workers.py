@@ -73,7 +73,7 @@ def run(recipe: str, shards: int, workers: int) -> Steps:
             process.communicate()
     if any(process.returncode for process in processes):
         raise RuntimeError(f"{' '.join(command)} failed")
-    return Steps(*map(float, output.split()))
+    return Steps(*map(float, output.splitlines()[-1].split()))
 
 
 def predict(shard_step: float, measured: Sequence[Steps]) -> list[str]:

@@ -1,5 +1,15 @@
-"""The one exception that stands for a mistake its user can mend."""
+"""The one exception that stands for a mistake its user can mend, and what its message is made of."""
+
+from collections.abc import Sequence
+
+MOST_NAMED = 3
 
 
 class UserError(Exception):
     """Says in its message what is wrong, where, and what to do; shown without a traceback."""
+
+
+def name_some(names: Sequence[str]) -> str:
+    """The first of them, and how many more there are: for a line that stays short."""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{', '.join(names[:MOST_NAMED])}{more}"

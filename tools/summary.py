@@ -7,9 +7,9 @@ import argparse
 import json
 
 from mnist.paths import EVALUATE_JSON
-from pipeline.errors import UserError
+from pipeline.errors import UserError, name_some
 from tools.command import command
-from tools.store.cache import find_lacking, name_some
+from tools.store.cache import find_lacking
 from tools.store.lock import read_lock
 
 

@@ -37,8 +37,8 @@ def record_cuda_graph(call: Callable[[], Tensor]) -> tuple[Callable[[], None], T
 class RecordedStep:
     """Does what `step` does, to the bit: records it once for each shape of its inputs, such as that of the last batch.
 
-    `state` is all that a step alters: recording leaves it as it was. The result is overwritten by the next step. Where
-    recording fails, a warning says so, and `step` itself is called from then on.
+    `state` is all that a step alters: recording leaves it as it was, and the random numbers to come. The result is
+    overwritten by the next step. Where recording fails, a warning says so, and `step` itself is called from then on.
     """
 
     def __init__(self, step: Step, state: Sequence[Tensor], record: Record) -> None:
@@ -64,8 +64,10 @@ class RecordedStep:
     def _try_to_record(self, shapes: tuple[torch.Size, ...], inputs: tuple[Tensor, ...]) -> None:
         state_before = [value.clone() for value in self._state]
         own_inputs = [value.clone() for value in inputs]
+        gpus = {value.device for value in inputs if value.is_cuda}
         try:
-            self._recordings[shapes] = (own_inputs, *self._record(lambda: self._step(*own_inputs)))
+            with torch.random.fork_rng(gpus):
+                self._recordings[shapes] = (own_inputs, *self._record(lambda: self._step(*own_inputs)))
         except RuntimeError as error:
             reason = error.__context__ or error  # The end of a failed recording hides what made it fail.
             warnings.warn(f"a step cannot be recorded as a CUDA graph, so training is slower: {reason}", stacklevel=2)

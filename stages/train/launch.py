@@ -77,7 +77,7 @@ def _on_several_machines(is_first: bool) -> tuple[list[str], dict[str, str]]:
         raise UserError(f"{MACHINES} is {os.environ[MACHINES]}; name the first of them, too: {ENDPOINT}=HOST:PORT")
     interface = os.environ.get(INTERFACE, "")
     address = os.environ.get(ADDRESS) or _address(interface)
-    variables = {NCCL_INTERFACE: f"={interface}"} if interface else {}
+    variables = {NCCL_INTERFACE: os.environ.get(NCCL_INTERFACE) or f"={interface}"} if interface else {}
     return [f"--rdzv-conf=is_host={is_first}", f"--local-addr={address}"], variables
 
 

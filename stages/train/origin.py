@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, name_some
 from pipeline.files import read_regular
 from pipeline.inputs import values_of
 
-MOST_NAMED = 3
 LARGEST_BYTES = 1 << 20  # A hundred times what there is.
 
 
@@ -41,12 +40,6 @@ def differences(inputs: dict[str, Any], other: dict[str, Any]) -> list[str]:
     before = {_role(name): value for name, value in other.items()}
     changed = [name for name, value in inputs.items() if before.pop(_role(name), None) != value]
     return sorted(changed) + sorted(before)
-
-
-def name_some(names: list[str]) -> str:
-    """The first of them, and how many more there are."""
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return f"{', '.join(names[:MOST_NAMED])}{more}"
 
 
 def _read_inputs(path: Path) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import torch
 
+from mnist.determinism import Device
 from mnist.memory import keep_freed_memory
 from pipeline.deps import Deps
 from pipeline.errors import UserError
@@ -14,7 +15,7 @@ from pipeline.inputs import Inputs
 from pipeline.parent import end_with_parent
 from stages.train.history import History
 from stages.train.job import read_job
-from stages.train.launch import IS_FIRST, STORE_FILE
+from stages.train.launch import IS_FIRST, STORE_FILE, WORKERS
 from stages.train.recorder import Recorder
 from stages.train.reports import GO_ON, Kind, report
 from stages.train.training import read_state, train
@@ -45,9 +46,10 @@ def _train_with_others(deps: Deps) -> None:
     keep_freed_memory()
     workers = find_workers(os.environ.get(STORE_FILE))
     try:
-        job = read_job(Inputs(deps))
-        if job.device.type == "cuda":
-            _take_gpu(int(os.environ["LOCAL_RANK"]))
+        inputs = Inputs(deps)
+        if inputs.param("device", Device) == "cuda":
+            _take_gpu(int(os.environ["LOCAL_RANK"]))  # Before the job says on which it is.
+        job = read_job(inputs)
         training, validation = job.load()
     except UserError as error:
         workers.refuse(error)
@@ -66,6 +68,7 @@ def _take_gpu(index: int) -> None:
     """Compute on the GPU of this number from now on; UserError if there is none."""
     if index >= (number := torch.cuda.device_count()):
         raise UserError(
-            f"each worker takes a GPU of its own, and torch finds {number} here: start no more workers than that"
+            f"each worker takes a GPU of its own, and torch finds {number} here: start no more workers than that "
+            f"({WORKERS})"
         )
     torch.cuda.set_device(index)

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, distributed
 from torch.distributed import FileStore, Store, TCPStore  # type: ignore[attr-defined]
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, name_some
 from pipeline.params import PARAMS_FILE
 from stages.train.job import Job
-from stages.train.origin import differences, name_some
+from stages.train.origin import differences
 from stages.train.training import State
 
 ANSWER_SECONDS = 30  # For all others to end the step that this worker ended: they may write an epoch in the meantime.

@@ -54,6 +54,12 @@ def start(recipe: Recipe = RECIPE, seed: int = 0) -> Training:
     return network, AdamW(network.parameters(), recipe.optimizer)
 
 
+def with_dropout() -> Training:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(784, 10), nn.BatchNorm1d(10))
+    return network, AdamW(network.parameters(), RECIPE.optimizer)
+
+
 def state(training: Training) -> bytes:
     """All weights, buffers and moments."""
     network, optimizer = training

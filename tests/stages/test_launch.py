@@ -1,11 +1,13 @@
 """What torchrun's workers are started with, and which GPU each takes."""
 
 import subprocess
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
+from pipeline.deps import Deps
 from pipeline.errors import UserError
 from stages.train import launch, work
 
@@ -32,11 +34,35 @@ def test_nccl_uses_the_interface_of_gloo(monkeypatch: pytest.MonkeyPatch, variab
         launch.launch(is_first=True)
 
 
-def test_worker_takes_the_gpu_of_its_number_and_is_refused_without(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken: list[int] = []
+class Described(Exception):
+    """Where a worker says on which device it is."""
+
+
+@pytest.mark.parametrize(
+    ("device", "rank", "taken"),
+    [("cuda", 0, [0]), ("cuda", 1, [1]), ("cpu", 1, [])],
+)
+def test_worker_takes_the_gpu_of_its_number_before_it_says_on_which_it_is(
+    monkeypatch: pytest.MonkeyPatch, device: str, rank: int, taken: list[int]
+) -> None:
+    def describe(inputs: object) -> None:
+        assert called == taken
+        raise Described
+
+    called: list[int] = []
+    monkeypatch.setenv("LOCAL_RANK", str(rank))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
-    work._take_gpu(1)
-    with pytest.raises(UserError, match="each worker takes a GPU of its own, and torch finds 2 here: start no more"):
+    monkeypatch.setattr(torch.cuda, "set_device", called.append)
+    monkeypatch.setattr(work, "find_workers", lambda store: None)
+    monkeypatch.setattr(work, "Inputs", lambda deps: SimpleNamespace(param=lambda key, expected: device))
+    monkeypatch.setattr(work, "read_job", describe)
+    with pytest.raises(Described):
+        work._train_with_others(Deps("train", {}))
+
+
+def test_worker_without_a_gpu_of_its_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(
+        UserError, match=r"and torch finds 2 here: start no more workers than that \(PET_NPROC_PER_NODE"
+    ):
         work._take_gpu(2)
-    assert taken == [1]

@@ -22,6 +22,7 @@ from tests.stages.test_epoch import (
     state,
     tiny_examples,
     train,
+    with_dropout,
 )
 
 pytestmark = pytest.mark.usefixtures("deterministic")
@@ -51,12 +52,6 @@ class Everyone(Member):
 
 def batch(examples: Examples) -> tuple[Tensor, Tensor]:
     return examples.images / 255, examples.labels
-
-
-def with_dropout() -> Training:
-    torch.manual_seed(0)
-    network = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(784, 10), nn.BatchNorm1d(10))
-    return network, AdamW(network.parameters(), RECIPE.optimizer)
 
 
 @pytest.mark.parametrize("shards", [2, 3, 7])

@@ -7,10 +7,11 @@ from dvc.repo import Repo
 
 from mnist.checksums import CHECKSUMS, read_checksums
 from mnist.paths import RAW_DATA
+from pipeline.errors import name_some
 from pipeline.links import refuse_foreign
 from tools.health.fault import Fault
 from tools.health.lock import recorded
-from tools.store.cache import declared_outputs, name_some
+from tools.store.cache import declared_outputs
 from tools.store.lock import LOCK, locked_outputs
 from tools.store.objects import Store, md5_of_file
 

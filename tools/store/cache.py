@@ -15,7 +15,6 @@ from tools.store.objects import reason
 
 DVC_YAML = Path("dvc.yaml")
 KINDS = ("outs", "metrics", "plots")
-MOST_NAMED = 3
 
 
 def declared_outputs() -> dict[str, bool]:
@@ -62,12 +61,6 @@ def find_lacking() -> list[str]:
     """What of the outputs in dvc.lock the cache lacks, or has in another size than recorded, a text each."""
     cache = cache_folder()
     return [lack for path, out in kept_outputs(read_lock()).items() if (lack := _lack(cache, path, out))]
-
-
-def name_some(names: list[str]) -> str:
-    """The names in a line that stays short."""
-    more = [f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
-    return ", ".join([*names[:MOST_NAMED], *more])
 
 
 def _lack(cache: Path, path: str, out: dict[str, Any]) -> str | None:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import name_some
 from pipeline.params import flatten
 from pipeline.stage import NOTES
 from tools.store.objects import Finding, Problem, md5_of_file
 from tools.store.run_cache import Entry, entry_of
 
-MOST_NAMED = 3
 # Returns the content of a note, by path and md5; None if it is not there.
 Read = Callable[[str, str], bytes | None]
 
@@ -41,8 +41,7 @@ def contradiction(entry: Entry, read: Read) -> str | None:
         return f"{notes[0][0]} cannot be read"
     recorded = _by_name(entry.deps, entry.params)
     different = sorted(name for name in noted.keys() | recorded.keys() if noted.get(name) != recorded.get(name))
-    more = f" and {len(different) - MOST_NAMED} more" if len(different) > MOST_NAMED else ""
-    return f"it used another {', '.join(different[:MOST_NAMED])}{more}" if different else None
+    return f"it used another {name_some(different)}" if different else None
 
 
 def read_workspace(path: str, md5: str) -> bytes | None:
