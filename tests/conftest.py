@@ -47,17 +47,20 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(server.close)
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist, which reads the groups, would come before.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give what is costly to set up to one of the processes that run tests; begin with the longest tests.
 
     Were those last, one process would still be at work on one when the others have ended.
     """
-    items.sort(key=lambda item: item.path.name not in LONGEST)
-    for item in items:
-        for fixture in ("mnist_project", "servers", "audited", "two_commits", "browser"):
-            if fixture in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(fixture))
-                break
+    shared = ("mnist_project", "servers", "audited", "two_commits", "browser")
+    fixtures = {
+        item: next((name for name in shared if name in getattr(item, "fixturenames", ())), "") for item in items
+    }
+    items.sort(key=lambda item: item.path.name not in LONGEST and fixtures[item] != "servers")
+    for item, fixture in fixtures.items():
+        if fixture:
+            item.add_marker(pytest.mark.xdist_group(fixture))
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +115,9 @@ def trained_template(once: Once) -> Project:
     def make(project: Project) -> None:
         assert project.repro() == STAGES
         project.commit()
+        project.run(
+            "git", "gc", "--quiet"
+        )  # Half the files of a project are git's loose objects, and it is copied often.
 
     return once("template", make)
 
@@ -177,6 +183,7 @@ def mnist_project(once: Once) -> Project:
         for name in ("params.yaml", "data/checksums.txt"):
             (project.folder / name).write_bytes((ROOT / name).read_bytes())
         project.set_param("recipes.demo.epochs", 1)
+        project.set_param("recipes.demo.threads", 1)  # Two would wait for each other while other tests run.
         environment = project.environment(MNIST_DIR=os.environ.get("MNIST_DIR", ""))
         # No time limit, as `Project.run` has one: the download may be slow.
         subprocess.run(["dvc", "repro"], cwd=project.folder, env=environment, check=True)

@@ -151,36 +151,27 @@ def test_training_killed_at_every_write_of_its_outputs_gives_the_same_bytes(
 
 
 @pytest.mark.parametrize(
-    ("victim", "command"), [("training", ["repro"]), ("dvc", ["repro"]), ("training", ["exp", "run"])]
+    ("victim", "command", "epochs"),
+    [("training", ["repro"], [5, 20]), ("dvc", ["repro"], [5]), ("training", ["exp", "run"], [20])],
 )
-def test_killed_run_goes_on_and_leaves_no_process(
-    long_template: Project, long_project: Project, victim: str, command: list[str]
+def test_killed_run_records_nothing_leaves_no_process_and_goes_on(
+    long_template: Project, long_project: Project, victim: str, command: list[str], epochs: list[int]
 ) -> None:
+    before = (long_project.folder / "dvc.lock").read_text()
     moments = random.Random(0)
-    for epoch in (5, 20):
+    for epoch in epochs:
         with repro_at_epoch(long_project.fresh(), epoch, command) as (dvc, training):
             time.sleep(moments.uniform(0, 0.3))
             os.kill(training if victim == "training" else dvc.pid, signal.SIGKILL)
             assert dvc.wait(timeout=60) != 0
             wait_for_end(training)
+        # The table of epochs grows while they are trained.
+        table = (long_project.folder / "metrics/train.csv").read_text()
+        assert len(table.splitlines()) > epoch
+        assert (long_template.folder / "metrics/train.csv").read_text().startswith(table)
+        assert (long_project.folder / "dvc.lock").read_text() == before
     output = long_project.run("dvc", *command, "evaluate").stdout
     assert "continuing at epoch" in output
-    assert trained(long_project) == trained(long_template)
-
-
-def test_table_of_epochs_grows_while_they_are_trained_and_a_killed_run_records_nothing(
-    long_template: Project, long_project: Project
-) -> None:
-    before = (long_project.folder / "dvc.lock").read_text()
-    with repro_at_epoch(long_project.fresh(), 7) as (dvc, training):
-        os.kill(training, signal.SIGKILL)
-        assert dvc.wait(timeout=60) != 0
-        wait_for_end(training)
-    table = (long_project.folder / "metrics/train.csv").read_text()
-    assert len(table.splitlines()) > 7
-    assert (long_template.folder / "metrics/train.csv").read_text().startswith(table)
-    assert (long_project.folder / "dvc.lock").read_text() == before
-    assert long_project.repro("evaluate")[0] == "train"
     assert trained(long_project) == trained(long_template)
 
 

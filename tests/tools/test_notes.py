@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import pytest
 import yaml
 from ruamel.yaml import YAML
 
@@ -30,33 +29,26 @@ def test_code_that_is_edited_while_torch_loads_is_not_what_the_results_are_recor
     assert list(project.folder.glob("data/.resume/*/manifest.json")) == []
 
 
-@pytest.fixture
-def misrecorded(project: Project) -> Project:
-    """A project in which code was edited between train's last look and DVC's: the record has the new code."""
+def test_edit_that_dvc_alone_saw_is_named_with_the_stage_to_run_again(project: Project, tmp_path: Path) -> None:
     project.append("stages/train/schedule.py", "# first\n")
     edit = hook("end", "stages/train/schedule.py", "# first", "# second")
     project.run("dvc", "repro", "train", check=True, **edit)
     project.repro()
     assert project.repro() == [], "DVC sees nothing"
-    return project
-
-
-@pytest.mark.parametrize("command", ["share push", "verify --outputs", "summary --check", "doctor --repair"])
-def test_edit_that_dvc_alone_saw_is_named_with_the_stage_to_run_again(
-    misrecorded: Project, command: str, tmp_path: Path
-) -> None:
-    misrecorded.run("dvc", "remote", "add", "--default", "share", str(tmp_path / "remote"))
-    done = misrecorded.run("python", "-m", *f"tools.{command}".split(), check=False)
-    assert done.returncode == 1
-    assert done.returncode == 1
-    assert (
-        " does not record the run of train that was made: it used another stages/train; "
-        "run `dvc repro --force --single-item train`\n"
-    ) in done.stdout.replace("dvc.lock:", "")
+    project.run("dvc", "remote", "add", "--default", "share", str(tmp_path / "remote"))
+    commands = [("share", "push"), ("verify", "--outputs"), ("summary", "--check"), ("doctor", "--repair")]
+    for tool, argument in commands:
+        done = project.run("python", "-m", f"tools.{tool}", argument, check=False)
+        assert done.returncode == 1
+        assert (
+            " does not record the run of train that was made: it used another stages/train; "
+            "run `dvc repro --force --single-item train`\n"
+        ) in done.stdout.replace("dvc.lock:", "")
     assert not (tmp_path / "remote").exists()
-    misrecorded.run("dvc", "repro", "--force", "--single-item", "train")
-    misrecorded.run("dvc", "repro")
-    misrecorded.run("python", "-m", *f"tools.{command}".split())
+    project.run("dvc", "repro", "--force", "--single-item", "train")
+    project.run("dvc", "repro")
+    for tool, argument in commands:
+        project.run("python", "-m", f"tools.{tool}", argument)
 
 
 def test_parameter_that_dvc_alone_saw_ends_evaluate(project: Project) -> None:

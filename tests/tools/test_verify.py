@@ -56,7 +56,7 @@ def edit_and_name_another_device(project: Project) -> None:
 
 
 def test_commit_is_verified_and_one_that_records_another_result_is_not(project: Project) -> None:
-    status, output = verify(project.fresh())
+    status, output = verify(project)
     assert status == 0, output
     assert "0 differ" in output
     project.edit("metrics/evaluate.json", '"best_epoch": ', '"best_epoch": 1')
