@@ -178,9 +178,8 @@ def predict(seconds: dict[str, float]) -> list[str]:
         for name, (training, num_bytes) in TRAININGS.items():
             rate = machines / (training + of_worker)
             costs = [*shared.values(), 3 * num_bytes / NETWORK]  # Sent, read back, and fetched by the driver.
-            cells = [
-                f"{100 * rate * cost:.2g} %" if rate * cost < 0.1 else f"{100 * rate * cost:.0f} %" for cost in costs
-            ]
+            percents = [100 * rate * cost for cost in costs]
+            cells = [f"{percent:.2g} %" if percent < 10 else f"{percent:.0f} %" for percent in percents]
             part = of_worker / (training + of_worker)
             lines.append(f"| {machines:,} | {name} | {3600 * rate:,.0f} | {100 * part:.0f} % | {' | '.join(cells)} |")
     return lines

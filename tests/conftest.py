@@ -115,9 +115,8 @@ def trained_template(once: Once) -> Project:
     def make(project: Project) -> None:
         assert project.repro() == STAGES
         project.commit()
-        project.run(
-            "git", "gc", "--quiet"
-        )  # Half the files of a project are git's loose objects, and it is copied often.
+        # Half the files of a project are git's loose objects, and it is copied often.
+        project.run("git", "gc", "--quiet")
 
     return once("template", make)
 

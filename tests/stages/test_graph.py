@@ -1,6 +1,7 @@
 """A recorded step does what the step does, to the bit. The CPU, which has no graphs, stands in: it repeats the call."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -118,7 +119,11 @@ def test_wrong_input_ends_with_the_error_of_the_plain_step() -> None:
 
 
 @pytest.mark.parametrize("shards", [1, 2, 3])  # Those of three are of two sizes.
-@pytest.mark.parametrize("begin", [start, with_dropout])
+@pytest.mark.parametrize(
+    "begin",
+    [start, partial(start, changed(network=CONV_BLOCKS)), with_dropout],
+    ids=["two_layer", "conv_blocks", "dropout"],
+)
 def test_recorded_shards_give_the_bytes_of_plain_ones(begin: Callable[[], Training], shards: int) -> None:
     recipe = changed(batch_size=64, shards=shards)
     plain, recorded = begin(), begin()
