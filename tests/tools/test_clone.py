@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
+from stages.train.reports import FOLDER
+from tests.project import Project
+from tools.store.git import git
 from tools.trials import clone as module
 from tools.trials.clone import claim
 
@@ -30,3 +33,16 @@ def test_clone_is_in_use_as_long_as_a_process_has_its_lock_open(
     os.close(inherited)
     with claim(tmp_path, 1, "one"):
         pass
+
+
+def test_clone_is_brought_to_a_commit_whatever_was_left_in_it(project: Project, tmp_path: Path) -> None:
+    commit = project.run("git", "rev-parse", "HEAD").stdout.strip()
+    with claim(tmp_path / "clones", 1, "one") as clone:
+        clone.prepare(project.folder, str(project.folder), commit)
+        (clone.folder / FOLDER).mkdir(parents=True)  # By a training with several workers.
+        (clone.folder / ".git/index.lock").touch()
+        (clone.folder / "params.yaml").write_text("")
+        (clone.folder / "stages/train/other.py").touch()
+        clone.prepare(project.folder, str(project.folder), commit)
+        assert git("status", "--porcelain", folder=clone.folder) == ""
+        assert git("rev-parse", "HEAD", folder=clone.folder) == commit
