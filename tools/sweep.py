@@ -11,6 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
+from pipeline.errors import UserError
 from tools.command import command
 from tools.trials.state import FAILED, RUNNING, SWEEP, WAITING, is_driven, only_driver, read_state
 
@@ -54,7 +55,10 @@ def main() -> None:
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     actions = {"run": run, "status": show_status, "show": conclude, "worker": work, "scheduler": schedule}
     with command("sweep"):
-        sys.exit(actions[arguments.command](arguments))
+        try:
+            sys.exit(actions[arguments.command](arguments))
+        except ModuleNotFoundError as error:
+            raise UserError(f"{error.name} is not installed: pip install -r requirements/sweep.txt") from None
 
 
 def run(arguments: argparse.Namespace) -> int:

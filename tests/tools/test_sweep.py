@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from tests.sweeps import (
 )
 from tests.test_crash import wait_for_end
 from tests.tools.test_share import small_disk
+from tools.sweep import main
 from tools.trials.experiment import commit_experiment, read_experiments, read_outputs, ref_of, refs_of
 
 
@@ -124,6 +126,18 @@ def test_full_disk_of_a_worker_is_the_reason_and_the_next_sweep_completes(four: 
         assert set(trees(four, "sweep")) < set(trees(four, "hand"))
     finally:
         subprocess.run(["umount", str(tmp_path / "disk")], check=True)
+
+
+def test_packages_that_are_missing_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+    monkeypatch.setattr(sys, "argv", ["sweep", "scheduler", "tls://127.0.0.1:8786"])
+    monkeypatch.delitem(sys.modules, "tools.trials.cluster", raising=False)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err == "sweep: distributed is not installed: pip install -r requirements/sweep.txt\n"
 
 
 def test_second_sweep_of_a_project_is_refused(project: Project) -> None:
