@@ -15,7 +15,7 @@ from stages.train.optimizer import AdamW
 from stages.train.recipe import Recipe
 from stages.train.schedule import rate_factor
 from stages.train.shards import ShardedStep
-from stages.train.step import train_step
+from stages.train.step import state_of, train_step
 from stages.train.team import ALONE, Team
 
 # Examples made ready at once, so that batches share the cost: a batch of 32 took 41 us instead of 133 us, a distorted
@@ -35,7 +35,7 @@ def make_step(
     step = partial(train_step, network, optimizer, recipe.loss)
     if record is None:
         return step
-    return RecordedStep(step, [*network.state_dict().values(), *optimizer.state().values()], record)
+    return RecordedStep(step, state_of(network, optimizer), record)
 
 
 def train_epoch(step: Step, network: nn.Module, examples: Examples, recipe: Recipe, epoch: int) -> float:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from stages.train.graph import Record, RecordedStep, Step
 from stages.train.optimizer import AdamW
 from stages.train.recipe import Recipe
-from stages.train.step import loss_and_gradients
+from stages.train.step import loss_and_gradients, state_of
 from stages.train.team import Team
 
 
@@ -35,8 +35,7 @@ class ShardedStep:
         self._apply: Step = self._apply_row
         if record:
             self._row = RecordedStep(self._row, self._buffers, record)
-            state = [*network.state_dict().values(), *optimizer.state().values()]
-            self._apply = RecordedStep(self._apply, state, record)
+            self._apply = RecordedStep(self._apply, state_of(network, optimizer), record)
 
     def __call__(self, images: Tensor, labels: Tensor, learning_rate: Tensor) -> Tensor:
         """Update the network once and return the batch's mean loss; arguments as those of `train_step`."""

@@ -32,6 +32,11 @@ def train_step(
     return loss
 
 
+def state_of(network: nn.Module, optimizer: AdamW) -> list[Tensor]:
+    """All that a step alters: weights, running statistics, moments; not copies."""
+    return [*network.state_dict().values(), *optimizer.state().values()]
+
+
 def loss_and_gradients(
     network: nn.Module, parameters: list[Tensor], params: LossParams, images: Tensor, labels: Tensor
 ) -> tuple[Tensor, tuple[Tensor, ...]]:

@@ -17,7 +17,7 @@ from stages.train.epoch import CHUNK_SIZE, make_step
 from stages.train.optimizer import AdamW, OptimizerParams
 from stages.train.recipe import Recipe
 from stages.train.schedule import OneCycle
-from stages.train.step import LossParams
+from stages.train.step import LossParams, state_of
 from tests.tiny import tiny_images
 
 pytestmark = pytest.mark.usefixtures("deterministic")
@@ -62,9 +62,7 @@ def with_dropout() -> Training:
 
 def state(training: Training) -> bytes:
     """All weights, buffers and moments."""
-    network, optimizer = training
-    tensors = [*network.state_dict().values(), *optimizer.state().values()]
-    return b"".join(tensor.cpu().numpy().tobytes() for tensor in tensors)
+    return b"".join(tensor.cpu().numpy().tobytes() for tensor in state_of(*training))
 
 
 def train_epoch(training: Training, examples: Examples, recipe: Recipe, epoch: int) -> float:
