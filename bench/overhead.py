@@ -27,7 +27,7 @@ def dvc(clone: Clone, num_rounds: int) -> list[Row]:
 
     rows = []
     for title, without_lock, target in (
-        ("no-op `dvc repro`", False, "<= 1.35"),
+        ("no-op `dvc repro`", False, "<= 1.3"),
         ("`dvc repro` without dvc.lock: restores from the run-cache", True, ""),
     ):
         times = in_turns(
