@@ -20,7 +20,7 @@ from tests.tiny import checksums, write_tiny_dataset
 STAGES = ["download", "train", "evaluate", "illustrate", "report"]
 NUM_EPOCHS = 3
 # Of the person who runs the tests, or of the make that runs them; not of the one who works in the copy.
-FOREIGN_VARIABLES = ("AWS_", "DVC_", "GIT_", "MAKE", "MFLAGS", "MNIST_")
+FOREIGN_VARIABLES = ("AWS_", "DVC_", "GIT_", "GLOO_", "MAKE", "MFLAGS", "MNIST_", "NCCL_", "PET_")
 RESULTS = (
     "data/checkpoints/*",
     "data/model.safetensors",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.train.launch import GRACE_SECONDS, IS_FIRST, STORE_FILE
+from stages.train.launch import GRACE_SECONDS, IS_FIRST, PARENT, STORE_FILE
 from stages.train.reports import FOLDER
 from stages.train.workers import ANSWER_SECONDS
 from tests.project import NUM_EPOCHS, Once, Project
@@ -96,19 +96,23 @@ def test_what_some_workers_began_others_go_on_with(by_one: Project, untrained: P
         ),
         (
             {"PET_NPROC_PER_NODE": "many"},
-            "train: PET_NPROC_PER_NODE is 'many'; expected a whole number",
+            "train: PET_NPROC_PER_NODE is 'many'; expected a whole number above 0",
+        ),
+        (
+            {"PET_NPROC_PER_NODE": "0"},
+            "train: PET_NPROC_PER_NODE is '0'; expected a whole number above 0",
         ),
         (
             {"PET_NNODES": "2"},
             "train: PET_NNODES is 2; name the first of them, too: PET_RDZV_ENDPOINT=HOST:PORT",
         ),
         (
-            {"PET_NNODES": "2", "PET_RDZV_ENDPOINT": "127.0.0.1:29400"},
+            {"PET_NNODES": "2", "PET_RDZV_ENDPOINT": "127.0.0.1:29400", "PET_LOCAL_ADDR": "127.0.0.1"},
             r"train: GLOO_SOCKET_IFNAME is ''; expected the network interface by which this machine reaches the "
             r"others, one of (\w+, )*lo.*",
         ),
     ],
-    ids=["more-than-shards", "no-number", "no-endpoint", "no-interface"],
+    ids=["more-than-shards", "no-number", "none", "no-endpoint", "no-interface"],
 )
 def test_wrong_number_or_place_of_workers_is_refused_in_one_line(
     untrained: Project, variables: dict[str, str], line: str
@@ -116,6 +120,11 @@ def test_wrong_number_or_place_of_workers_is_refused_in_one_line(
     done = untrained.run("python", "-m", "stages.train", check=False, **variables)
     assert done.returncode == 1
     assert re.fullmatch(line if "\\w" in line else re.escape(line), refusal(done.stdout)), done.stdout
+
+
+def test_worker_ends_if_torchrun_has_ended_before_it_could_look(untrained: Project) -> None:
+    done = untrained.run("python", "-m", "stages.train", check=False, **{IS_FIRST: "yes", PARENT: "1"})
+    assert (done.returncode, done.stdout) == (1, "the parent has ended\n")
 
 
 def test_more_shards_than_the_last_batch_has_images_are_refused(untrained: Project) -> None:
@@ -185,7 +194,8 @@ def reasons_of_two(first: Project, second: Project, store: Path, are_first: tupl
     for rank, (project, is_first) in enumerate(zip((first, second), are_first, strict=True)):
         (project.folder / FOLDER).mkdir(parents=True)
         own = {"RANK": str(rank), "LOCAL_RANK": "0", "GROUP_RANK": str(rank), "WORLD_SIZE": "2"}
-        environment = project.environment(**own, **{IS_FIRST: is_first, STORE_FILE: str(store)})
+        ours = {IS_FIRST: is_first, PARENT: str(os.getpid()), STORE_FILE: str(store)}
+        environment = project.environment(**own, **ours)
         command = ["python", "-m", "stages.train"]
         processes.append(subprocess.Popen(command, cwd=project.folder, env=environment))
     assert [process.wait(timeout=200) for process in processes] == [1, 1]
@@ -209,6 +219,7 @@ FAULTS: list[tuple[str, signal.Signals, str, int]] = [
     ("torchrun", signal.SIGKILL, f"train: torchrun ended with status -9: {GO_ON}", 5),
     ("stage", signal.SIGINT, "train: interrupted", 5),
     ("stage", signal.SIGKILL, "", 5),
+    ("dvc", signal.SIGKILL, "train: interrupted", 5),
     (
         "worker 1",
         signal.SIGSTOP,
@@ -235,7 +246,7 @@ def test_whatever_ends_a_process_ends_all_and_the_next_run_goes_on(once: Once, t
         with repro_at_epoch(project, begun, PET_NPROC_PER_NODE="2") as (dvc, stage):
             [torchrun] = children(stage)
             workers = [worker_of_rank(rank, torchrun) for rank in (0, 1)]
-            ids = {"stage": stage, "torchrun": torchrun, "worker 0": workers[0], "worker 1": workers[1]}
+            ids = {"dvc": dvc.pid, "stage": stage, "torchrun": torchrun, "worker 0": workers[0], "worker 1": workers[1]}
             os.kill(ids[name], signal_number)
             printed = dvc.communicate(timeout=seconds + 20)[0]
             for process_id in (dvc.pid, stage, torchrun, *workers):

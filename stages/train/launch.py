@@ -14,20 +14,19 @@ import time
 from pipeline.errors import UserError
 from stages.train.reports import FOLDER, GO_ON, clear, first_reason
 
-IS_FIRST, STORE_FILE = "TRAIN_IS_FIRST", "TRAIN_STORE_FILE"  # For the workers.
+IS_FIRST, STORE_FILE, PARENT = "TRAIN_IS_FIRST", "TRAIN_STORE_FILE", "TRAIN_PARENT"  # For torchrun and the workers.
 WORKERS, MACHINES, ENDPOINT, ADDRESS = "PET_NPROC_PER_NODE", "PET_NNODES", "PET_RDZV_ENDPOINT", "PET_LOCAL_ADDR"
 STANDALONE = "PET_STANDALONE"  # It would undo `_on_this_machine`, which is as good.
+SEPARATE_STORE = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE"  # "1": the workers do not meet at torchrun's own store.
 INTERFACE, NCCL_INTERFACE = "GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"
 GET_INTERFACE_ADDRESS = 0x8915  # of Linux' ioctl
 GRACE_SECONDS = 10  # For torchrun to end, after the first worker has said why it ends.
+JOIN_SECONDS = 600  # For people to start all machines.
 
 
 def wants_workers() -> bool:
-    """Whether torchrun's variables ask for more than one worker; UserError if one of them is no number."""
-    for name in (WORKERS, MACHINES):
-        if not (os.environ.get(name) or "1").isdecimal():
-            raise UserError(f"{name} is {os.environ[name]!r}; expected a whole number")
-    return any(os.environ.get(name) not in (None, "", "1") for name in (WORKERS, MACHINES))
+    """Whether torchrun's variables ask for more than one worker; UserError if one of them is no such number."""
+    return max(_number(WORKERS), _number(MACHINES)) > 1
 
 
 def is_worker() -> bool:
@@ -41,13 +40,14 @@ def launch(is_first: bool) -> None:
     Raises:
         UserError: one of them failed, or was ended, here or elsewhere; all of this machine have ended then.
     """
-    is_alone = os.environ.get(MACHINES) in (None, "", "1")
-    options, variables = _on_this_machine() if is_alone else _on_several_machines(is_first)
+    options, variables = _on_this_machine() if _number(MACHINES) == 1 else _on_several_machines(is_first)
+    numbers = [f"--nnodes={_number(MACHINES)}", f"--nproc-per-node={_number(WORKERS)}"]
     always = ["--max-restarts=0", f"--log-dir={FOLDER}", "--shutdown-timeout=5", "--rdzv-backend=c10d"]
+    own = {IS_FIRST: "yes" if is_first else "", PARENT: str(os.getpid()), STANDALONE: "0"}
     clear()
     process = subprocess.Popen(
-        [sys.executable, "-m", "stages.train.launcher", *always, *options, "--module", "stages.train"],
-        env=os.environ | variables | {IS_FIRST: "yes" if is_first else "", STANDALONE: "0"},
+        [sys.executable, "-m", "stages.train.launcher", *always, *numbers, *options, "--module", "stages.train"],
+        env=os.environ | variables | own,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -64,10 +64,17 @@ def launch(is_first: bool) -> None:
         raise UserError(first_reason() or f"torchrun ended with status {process.returncode}: {GO_ON}")
 
 
+def _number(name: str) -> int:
+    text = os.environ.get(name) or "1"
+    if not text.isdecimal() or int(text) == 0:
+        raise UserError(f"{name} is {text!r}; expected a whole number above 0")
+    return int(text)
+
+
 def _on_this_machine() -> tuple[list[str], dict[str, str]]:
     """Options for torchrun, and variables: the processes meet in files, and listen on the loopback interface only."""
     options = [f"--rdzv-endpoint={FOLDER / 'rendezvous'}", "--rdzv-conf=store_type=file"]
-    private = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1", STORE_FILE: str(FOLDER / "store")}
+    private = {SEPARATE_STORE: "1", STORE_FILE: str(FOLDER / "store")}
     return options, {INTERFACE: "lo", NCCL_INTERFACE: "=lo"} | private
 
 
@@ -76,9 +83,12 @@ def _on_several_machines(is_first: bool) -> tuple[list[str], dict[str, str]]:
     if not os.environ.get(ENDPOINT):
         raise UserError(f"{MACHINES} is {os.environ[MACHINES]}; name the first of them, too: {ENDPOINT}=HOST:PORT")
     interface = os.environ.get(INTERFACE, "")
-    address = os.environ.get(ADDRESS) or _address(interface)
-    variables = {NCCL_INTERFACE: os.environ.get(NCCL_INTERFACE) or f"={interface}"} if interface else {}
-    return [f"--rdzv-conf=is_host={is_first}", f"--local-addr={address}"], variables
+    address = _address(interface)
+    options = [
+        f"--rdzv-conf=is_host={is_first},join_timeout={JOIN_SECONDS}",
+        f"--local-addr={os.environ.get(ADDRESS) or address}",
+    ]
+    return options, {NCCL_INTERFACE: os.environ.get(NCCL_INTERFACE) or f"={interface}", SEPARATE_STORE: "0"}
 
 
 def _address(interface: str) -> str:

@@ -1,28 +1,44 @@
 """torchrun, with one line where it has pages; its options come from stages/train/launch.py and from PET_ variables."""
 
+import contextlib
+import io
 import logging
+import os
 import signal
 import sys
 
 from pipeline.parent import end_with_parent
+from stages.train.launch import JOIN_SECONDS, PARENT
 from stages.train.reports import Kind, report
 
 
 def main() -> None:
-    end_with_parent(signal.SIGKILL)
+    end_with_parent(signal.SIGKILL, int(os.environ[PARENT]))
+    os.environ[PARENT] = str(os.getpid())  # For the workers.
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.elastic.rendezvous import RendezvousTimeoutError
     from torch.distributed.run import parse_args, run
 
     logging.disable()
+    usage = io.StringIO()
     try:
-        run(parse_args(sys.argv[1:]))  # type: ignore[no-untyped-call]
+        with contextlib.redirect_stderr(usage):
+            arguments = parse_args(sys.argv[1:])  # type: ignore[no-untyped-call]
+        run(arguments)  # type: ignore[no-untyped-call]
     except ChildFailedError as error:
         for rank, failure in error.failures.items():
             if failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM:  # With that, torchrun ends the others.
                 report(Kind.SIGNAL, f"worker {rank} was ended by {signal.Signals(-failure.exitcode).name}", rank)
         sys.exit(1)
+    except RendezvousTimeoutError:
+        report(Kind.LAUNCHER, f"the other machines did not come within {JOIN_SECONDS} s")
+        sys.exit(1)
+    except SystemExit:  # Of a variable PET_<OPTION> that it refuses.
+        report(Kind.LAUNCHER, f"torchrun refused its options: {usage.getvalue().strip().splitlines()[-1]}")
+        raise
     except Exception as error:  # Whatever is wrong with its options, or the network.
-        report(Kind.LAUNCHER, f"torchrun cannot go on: {' '.join(str(error.__cause__ or error).split())}")
+        reason = " ".join(str(error.__cause__ or error).split()) or type(error).__name__
+        report(Kind.LAUNCHER, f"torchrun cannot go on: {reason}")
         sys.exit(1)
 
 

@@ -38,24 +38,31 @@ def announce(history: History, num_epochs: int) -> None:
 class Recorder:
     """Adds each epoch of a training to its history, with its score on the validation images.
 
+    Without a history it keeps nothing, and only takes its time: so no worker waits long for the one that records.
+
     Raises:
         UserError: the disk is too small for the epochs to come, or a loss or a weight is no longer a finite number.
     """
 
-    def __init__(self, history: History, job: Job, validation: Examples) -> None:
+    def __init__(self, history: History | None, job: Job, validation: Examples) -> None:
         self._history, self._job, self._validation = history, job, validation
         self._num_epochs = job.recipe.epochs
-        self._num_done = history.resumable(self._num_epochs)
-        self._progress = Progress("epoch", self._num_epochs, self._num_done)
+        if history:
+            self._num_done = history.resumable(self._num_epochs)
+            self._progress = Progress("epoch", self._num_epochs, self._num_done)
 
     def begin(self, network: nn.Module, optimizer: AdamW) -> None:
         """Call before the first of the epochs."""
-        _refuse_small_disk(self._num_done, self._num_epochs, *self._job.encode(self._num_epochs, network, optimizer))
+        if self._history:
+            files = self._job.encode(self._num_epochs, network, optimizer)
+            _refuse_small_disk(self._num_done, self._num_epochs, *files)
 
     def add(self, epoch: int, loss: float, network: nn.Module, optimizer: AdamW) -> None:
         """Add an epoch, whose mean loss this is."""
         score = evaluate(network, self._validation)
         _refuse_overflow(network, epoch, loss, score.loss if len(self._validation) else None)
+        if not self._history:
+            return
         checkpoint, optimizer_state = self._job.encode(epoch, network, optimizer)
         record = EpochRecord(
             epoch=epoch,

@@ -1,5 +1,6 @@
 """What one of several workers does: it takes its part in the training that `launch` hands over."""
 
+import gc
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ from pipeline.inputs import Inputs
 from pipeline.parent import end_with_parent
 from stages.train.history import History
 from stages.train.job import read_job
-from stages.train.launch import IS_FIRST, STORE_FILE, WORKERS
+from stages.train.launch import IS_FIRST, PARENT, STORE_FILE, WORKERS
 from stages.train.recorder import Recorder
 from stages.train.reports import GO_ON, Kind, report
 from stages.train.training import read_state, train
@@ -24,7 +25,8 @@ from stages.train.workers import Lost, find_workers
 
 def work(deps: Deps) -> None:
     """Train together with the other workers; if that fails, leave a report and end with status 1."""
-    end_with_parent(signal.SIGKILL)  # Also one that is stopped.
+    end_with_parent(signal.SIGKILL, int(os.environ[PARENT]))  # Also one that is stopped.
+    gc.enable()  # Off since pipeline/start.py.
     rank = int(os.environ["RANK"])
     try:
         _train_with_others(deps)
@@ -51,16 +53,16 @@ def _train_with_others(deps: Deps) -> None:
             _take_gpu(int(os.environ["LOCAL_RANK"]))  # Before the job says on which it is.
         job = read_job(inputs)
         training, validation = job.load()
-    except UserError as error:
+    except (UserError, OSError) as error:
         workers.refuse(error)
     workers.agree(job, is_first=bool(os.environ[IS_FIRST]))
     if workers.writes:
         history = History(job.origin)
         print(f"{workers.size} workers share {job.recipe.shards} shards of each batch", flush=True)
-        state = workers.share(read_state(history, job.recipe.epochs))
-        train(job, state, training, Recorder(history, job, validation), workers)
+        state, recorder = workers.share(read_state(history, job.recipe.epochs)), Recorder(history, job, validation)
     else:
-        train(job, workers.share(None), training, None, workers)
+        state, recorder = workers.share(None), Recorder(None, job, validation)
+    train(job, state, training, recorder, workers)
     workers.leave()
 
 

@@ -21,7 +21,7 @@ from stages.train.job import Job
 from stages.train.origin import differences
 from stages.train.training import State
 
-ANSWER_SECONDS = 30  # For all others to end the step that this worker ended: they may write an epoch in the meantime.
+ANSWER_SECONDS = 30  # For all others to end the step that this worker ended: one writes an epoch in the meantime.
 START_SECONDS = 120  # For all others to read the data.
 
 
@@ -63,13 +63,14 @@ class Workers:
                 timeout=timedelta(seconds=ANSWER_SECONDS),
             )
 
-    def refuse(self, error: UserError) -> NoReturn:
+    def refuse(self, error: UserError | OSError) -> NoReturn:
         """Call instead of `agree`: all workers raise the error, with this one's name."""
         _choose_writer(self._exchange(is_first=False, error=str(error)))
         raise error
 
     def leave(self) -> None:
-        """Call at the end, when the others need nothing more."""
+        """Call at the end: return when the worker that writes is there, too."""
+        self._broadcast(b"")
         distributed.destroy_process_group()
 
     @property
@@ -121,9 +122,11 @@ class Workers:
 def find_workers(store_file: str | None) -> Workers:
     """Return this process as one of those that torchrun started: they meet in a file, or at torchrun's own store."""
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    if store_file:
-        return Workers(FileStore(store_file, size), rank, size)
     timeout = timedelta(seconds=START_SECONDS)
+    if store_file:
+        file_store = FileStore(store_file, size)
+        file_store.set_timeout(timeout)
+        return Workers(file_store, rank, size)
     with _others(START_SECONDS):
         host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
         return Workers(TCPStore(host, port, size, is_master=False, timeout=timeout), rank, size)

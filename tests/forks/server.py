@@ -33,7 +33,7 @@ status = 0  # with which this process is to end
 
 @dataclass(frozen=True)
 class Request:
-    """A command, and what a process inherits; `streams` are file descriptors."""
+    """A command, and what a process inherits; `streams` are file descriptors, `parent` is the id of who started it."""
 
     streams: list[int]
     program: str
@@ -41,6 +41,7 @@ class Request:
     folder: str
     environment: dict[str, str]
     umask: int
+    parent: int
 
 
 def main() -> None:
@@ -98,6 +99,7 @@ def take_over(request: Request) -> None:
     """Make this process one that was started with the request's environment, folder and streams."""
     os.environ.clear()
     os.environ.update(request.environment)
+    os.getppid = lambda: request.parent
     os.umask(request.umask)
     os.chdir(request.folder)
     for number, stream in enumerate(request.streams):

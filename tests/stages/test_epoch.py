@@ -1,6 +1,7 @@
 """An epoch is a pure function of the state before it, the recipe and its number, and uses every example once."""
 
 import copy
+import hashlib
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from mnist.augment import AugmentParams
 from mnist.data import Examples
-from mnist.determinism import make_deterministic
+from mnist.determinism import describe_device, make_deterministic
 from mnist.inference import evaluate
 from mnist.model import ConvBlocksParams, NetworkParams, StemParams, TwoLayerParams, build_network
 from stages.train import epoch as epoch_module
@@ -71,6 +72,26 @@ def train_epoch(training: Training, examples: Examples, recipe: Recipe, epoch: i
 
 def train(training: Training, epochs: range, recipe: Recipe = RECIPE) -> list[float]:
     return [train_epoch(training, tiny_examples(), recipe, epoch) for epoch in epochs]
+
+
+@pytest.mark.skipif(describe_device(torch.device("cpu")) != "CPU x86_64 AVX2", reason="bytes of another CPU")
+@pytest.mark.parametrize(
+    ("recipe", "sha256"),
+    [
+        (RECIPE, "969560710367a77b90b7465d0c3da9ad6be9398f6153a6312d7327c3040ee182"),
+        (changed(network=CONV_BLOCKS), "457f622daaab1fd9b039295ac75746035f4a850c290d020d50914bdbbf65e2d4"),
+        (
+            changed(network=CONV_BLOCKS, shards=3),
+            "b17934a285de97351fdd65b70f0c276899e6694c41e6576441f58a9ed53d9f6b",
+        ),
+    ],
+    ids=["two_layer", "conv_blocks", "shards"],
+)
+def test_epoch_gives_the_bytes_that_it_gave_when_this_was_written(recipe: Recipe, sha256: str) -> None:
+    """The first two are those of the commit before there were shards. Where they move, docs/CHANGELOG.md says so."""
+    training = start(recipe)
+    train(training, range(1, 2), recipe)
+    assert hashlib.sha256(state(training)).hexdigest() == sha256
 
 
 def record_batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, Tensor, Tensor]]:

@@ -19,14 +19,17 @@ class Started(Exception):
 
 
 @pytest.mark.parametrize("variables", [{}, SEVERAL_MACHINES], ids=["one-machine", "several"])
-def test_nccl_uses_the_interface_of_gloo(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+def test_workers_use_the_interface_of_gloo_and_find_each_other(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
     def start(command: list[str], env: dict[str, str], **_: Any) -> None:
         assert (env["GLOO_SOCKET_IFNAME"], env["NCCL_SOCKET_IFNAME"]) == ("lo", "=lo")
+        assert env["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] == ("0" if variables else "1"), "whatever the user's says"
         raise Started
 
     for name in (*SEVERAL_MACHINES, "NCCL_SOCKET_IFNAME"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
+    for name, value in (variables | {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "2"}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(launch, "clear", lambda: None)
     monkeypatch.setattr(subprocess, "Popen", start)

@@ -4,13 +4,16 @@ import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import torch
 from torch import nn
 
 from mnist.data import DataParams, Examples
+from mnist.inference import evaluate
 from pipeline.errors import UserError
+from stages.train import recorder as recorder_module
 from stages.train import training
 from stages.train.history import History
 from stages.train.job import Job
@@ -111,3 +114,13 @@ def test_disk_that_is_too_small_is_said_before_any_epoch(tmp_path: Path, monkeyp
             message,
         )
         assert other.records == []
+
+
+def test_worker_that_does_not_record_looks_at_the_validation_images_too_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = Mock(wraps=evaluate)
+    monkeypatch.setattr(recorder_module, "evaluate", called)
+    training.train(JOB, training.State(0), tiny_examples(20), Recorder(None, JOB, tiny_examples(20)))
+    assert called.call_count == 3, "so long takes the worker that records: nobody waits for it"
+    assert list(tmp_path.rglob("*")) == [tmp_path / "data"]

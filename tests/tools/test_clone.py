@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from stages.train.reports import FOLDER
 from tests.project import Project
 from tools.store.git import git
 from tools.trials import clone as module
@@ -39,7 +38,6 @@ def test_clone_is_brought_to_a_commit_whatever_was_left_in_it(project: Project, 
     commit = project.run("git", "rev-parse", "HEAD").stdout.strip()
     with claim(tmp_path / "clones", 1, "one") as clone:
         clone.prepare(project.folder, str(project.folder), commit)
-        (clone.folder / FOLDER).mkdir(parents=True)  # By a training with several workers.
         (clone.folder / ".git/index.lock").touch()
         (clone.folder / "params.yaml").write_text("")
         (clone.folder / "stages/train/other.py").touch()

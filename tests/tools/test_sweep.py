@@ -98,7 +98,7 @@ def test_killed_worker_is_replaced_and_ended_sweep_leaves_no_process_and_each_tr
 
 def test_failed_trials_are_named_with_their_reason_and_the_others_go_on(project: Project) -> None:
     command = [*RUN, "--recipe", "demo", "--seeds", "1", "-S", "data.validation_size=100,600"]
-    done = project.run(*command, check=False)
+    done = project.run(*command, check=False, PET_NPROC_PER_NODE="2")  # Which trials do not inherit.
     assert done.returncode == 1
     reason = "train: params.yaml: data.validation_size is 600; expected 0 to 599, as there are 600 training images"
     assert f"demo seed 0 data.validation_size=600: failed: {reason}, " in done.stdout

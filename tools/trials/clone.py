@@ -64,8 +64,6 @@ class Clone:
     def _wait_for_stages(self) -> None:
         """Return when no stage runs here: one ends a moment after its dvc."""
         for path in (self.folder / LOCKS).glob("*"):
-            if path.is_dir():  # Where the workers of one training meet.
-                continue
             with path.open("a") as file:
                 if not _is_locked(file, SECONDS_TO_WAIT):
                     raise UserError(f"{path} is held by a process that does not end")

@@ -49,12 +49,14 @@ def run_trial(trial: Trial) -> Outcome:
 
 def _run_experiment(trial: Trial, clone: Clone) -> Log:
     settings = [part for override in trial.overrides for part in ("-S", override)]
+    # But for torchrun's variables: each trial is one process.
+    inherited = {name: value for name, value in environment().items() if not name.startswith("PET_")}
     own = {"PYTHONUNBUFFERED": "1"}  # Lines come when they are printed: their times are noted.
     if folder := os.environ.get("MNIST_DIR"):
         own["MNIST_DIR"] = str(Path(folder).resolve())
     log = Log()
     command = ["dvc", "exp", "run", "--name", trial.name, *settings]
-    with start(command, clone.folder, environment() | own, clone.lock) as process:
+    with start(command, clone.folder, inherited | own, clone.lock) as process:
         for line in process.stdout or ():
             log.add(line.rstrip())
     if process.returncode != 0:
