@@ -99,7 +99,8 @@ def take_over(request: Request) -> None:
     """Make this process one that was started with the request's environment, folder and streams."""
     os.environ.clear()
     os.environ.update(request.environment)
-    os.getppid = lambda: request.parent
+    own, parent_of = os.getpid(), os.getppid
+    os.getppid = lambda: request.parent if os.getpid() == own else parent_of()
     os.umask(request.umask)
     os.chdir(request.folder)
     for number, stream in enumerate(request.streams):

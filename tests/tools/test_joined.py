@@ -4,6 +4,7 @@ import asyncio
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -144,5 +145,7 @@ def test_worker_says_in_a_line_that_no_scheduler_answers(monkeypatch: pytest.Mon
     monkeypatch.setattr(cluster, "SECONDS_TO_JOIN", 0.1)
     monkeypatch.setattr("logging.disable", lambda: None)
     address = f"tcp://127.0.0.1:{free_port()}"
-    with pytest.raises(UserError, match=f"^the scheduler {address} does not answer: "):
-        asyncio.run(cluster.join(address, Place(tmp_path, tmp_path, 1)))
+    joining = cluster.join(address, Place(tmp_path, tmp_path, 1))
+    # In a thread of its own: in this one, the loop of a browser may be running for other tests.
+    with ThreadPoolExecutor() as threads, pytest.raises(UserError, match=f"^the scheduler {address} does not answer: "):
+        threads.submit(asyncio.run, joining).result()
