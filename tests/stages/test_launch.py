@@ -1,8 +1,11 @@
-"""What torchrun's workers are started with, and which GPU each takes."""
+"""What torchrun's workers are started with, which GPU each takes, and what it does before it trains."""
 
+import gc
 import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -10,6 +13,7 @@ import torch
 from pipeline.deps import Deps
 from pipeline.errors import UserError
 from stages.train import launch, work
+from stages.train.workers import START_SECONDS, find_workers
 
 SEVERAL_MACHINES = {"PET_NNODES": "2", "PET_RDZV_ENDPOINT": "127.0.0.1:29400", "GLOO_SOCKET_IFNAME": "lo"}
 
@@ -69,3 +73,39 @@ def test_worker_without_a_gpu_of_its_own_is_refused(monkeypatch: pytest.MonkeyPa
         UserError, match=r"and torch finds 2 here: start no more workers than that \(PET_NPROC_PER_NODE"
     ):
         work._take_gpu(2)
+
+
+class Refused(Exception):
+    """Where a worker has told the others."""
+
+
+@pytest.mark.parametrize("error", [UserError("damaged"), OSError("no room")])
+def test_worker_that_cannot_load_tells_the_others(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def refuse(told: Exception) -> None:
+        assert told is error
+        raise Refused
+
+    monkeypatch.setattr(work, "find_workers", lambda store: SimpleNamespace(refuse=refuse))
+    monkeypatch.setattr(work, "Inputs", Mock(side_effect=error))
+    with pytest.raises(Refused):
+        work._train_with_others(Deps("train", {}))
+
+
+def test_worker_collects_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv(launch.PARENT, "0")
+    monkeypatch.setattr(work, "end_with_parent", lambda *_: None)
+    monkeypatch.setattr(work, "_train_with_others", lambda deps: None)
+    gc.disable()
+    try:
+        work.work(Deps("train", {}))
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_workers_that_meet_in_a_file_wait_as_long_as_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    store: Any = find_workers(str(tmp_path / "store"))._store
+    assert store.timeout.total_seconds() == START_SECONDS
