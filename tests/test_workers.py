@@ -193,9 +193,9 @@ def reasons_of_two(first: Project, second: Project, store: Path, are_first: tupl
     processes = []
     for rank, (project, is_first) in enumerate(zip((first, second), are_first, strict=True)):
         (project.folder / FOLDER).mkdir(parents=True)
-        own = {"RANK": str(rank), "LOCAL_RANK": "0", "GROUP_RANK": str(rank), "WORLD_SIZE": "2"}
-        ours = {IS_FIRST: is_first, PARENT: str(os.getpid()), STORE_FILE: str(store)}
-        environment = project.environment(**own, **ours)
+        of_torchrun = {"RANK": str(rank), "LOCAL_RANK": "0", "GROUP_RANK": str(rank), "WORLD_SIZE": "2"}
+        of_launch = {IS_FIRST: is_first, PARENT: str(os.getpid()), STORE_FILE: str(store)}
+        environment = project.environment(**of_torchrun, **of_launch)
         command = ["python", "-m", "stages.train"]
         processes.append(subprocess.Popen(command, cwd=project.folder, env=environment))
     assert [process.wait(timeout=200) for process in processes] == [1, 1]

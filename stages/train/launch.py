@@ -83,7 +83,7 @@ def _on_several_machines(is_first: bool) -> tuple[list[str], dict[str, str]]:
     if not os.environ.get(ENDPOINT):
         raise UserError(f"{MACHINES} is {os.environ[MACHINES]}; name the first of them, too: {ENDPOINT}=HOST:PORT")
     interface = os.environ.get(INTERFACE, "")
-    address = _address(interface)
+    address = _address(interface)  # Also where another one is named: gloo listens on the interface.
     options = [
         f"--rdzv-conf=is_host={is_first},join_timeout={JOIN_SECONDS}",
         f"--local-addr={os.environ.get(ADDRESS) or address}",

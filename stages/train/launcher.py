@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 
+from pipeline.errors import one_line
 from pipeline.parent import end_with_parent
 from stages.train.launch import JOIN_SECONDS, PARENT
 from stages.train.reports import Kind, report
@@ -29,17 +30,15 @@ def main() -> None:
         for rank, failure in error.failures.items():
             if failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM:  # With that, torchrun ends the others.
                 report(Kind.SIGNAL, f"worker {rank} was ended by {signal.Signals(-failure.exitcode).name}", rank)
-        sys.exit(1)
     except RendezvousTimeoutError:
         report(Kind.LAUNCHER, f"the other machines did not come within {JOIN_SECONDS} s")
-        sys.exit(1)
     except SystemExit:  # Of a variable PET_<OPTION> that it refuses.
         report(Kind.LAUNCHER, f"torchrun refused its options: {usage.getvalue().strip().splitlines()[-1]}")
-        raise
     except Exception as error:  # Whatever is wrong with its options, or the network.
-        reason = " ".join(str(error.__cause__ or error).split()) or type(error).__name__
-        report(Kind.LAUNCHER, f"torchrun cannot go on: {reason}")
-        sys.exit(1)
+        report(Kind.LAUNCHER, f"torchrun cannot go on: {one_line(error.__cause__ or error)}")
+    else:
+        return
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -47,15 +47,14 @@ class Recorder:
     def __init__(self, history: History | None, job: Job, validation: Examples) -> None:
         self._history, self._job, self._validation = history, job, validation
         self._num_epochs = job.recipe.epochs
-        if history:
-            self._num_done = history.resumable(self._num_epochs)
-            self._progress = Progress("epoch", self._num_epochs, self._num_done)
 
     def begin(self, network: nn.Module, optimizer: AdamW) -> None:
         """Call before the first of the epochs."""
         if self._history:
+            num_done = self._history.resumable(self._num_epochs)
             files = self._job.encode(self._num_epochs, network, optimizer)
-            _refuse_small_disk(self._num_done, self._num_epochs, *files)
+            _refuse_small_disk(num_done, self._num_epochs, *files)
+            self._progress = Progress("epoch", self._num_epochs, num_done)
 
     def add(self, epoch: int, loss: float, network: nn.Module, optimizer: AdamW) -> None:
         """Add an epoch, whose mean loss this is."""

@@ -56,13 +56,11 @@ def _train_with_others(deps: Deps) -> None:
     except (UserError, OSError) as error:
         workers.refuse(error)
     workers.agree(job, is_first=bool(os.environ[IS_FIRST]))
-    if workers.writes:
-        history = History(job.origin)
+    history = History(job.origin) if workers.writes else None
+    if history:
         print(f"{workers.size} workers share {job.recipe.shards} shards of each batch", flush=True)
-        state, recorder = workers.share(read_state(history, job.recipe.epochs)), Recorder(history, job, validation)
-    else:
-        state, recorder = workers.share(None), Recorder(None, job, validation)
-    train(job, state, training, recorder, workers)
+    state = workers.share(read_state(history, job.recipe.epochs) if history else None)
+    train(job, state, training, Recorder(history, job, validation), workers)
     workers.leave()
 
 

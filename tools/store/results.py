@@ -14,7 +14,7 @@ from dvc.repo import Repo
 from dvc.scm import SCMError, resolve_rev
 
 from mnist.paths import EVALUATE_JSON, PREDICTIONS_CSV, RAW_DATA
-from pipeline.errors import UserError
+from pipeline.errors import UserError, one_line
 from tools.store.git import git
 from tools.store.lock import LOCK, locked_outputs, parse_lock
 from tools.store.objects import md5_of
@@ -51,9 +51,9 @@ def read_results(revision: str) -> Results:
         locked = locked_outputs(stages)
         data_md5 = locked[RAW_DATA.as_posix()]
     except (DvcException, OSError) as error:
-        raise UserError(f"{revision} has no results: {_one_line(error)}; run `dvc repro` there and commit") from None
+        raise UserError(f"{revision} has no results: {one_line(error)}; run `dvc repro` there and commit") from None
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{revision} has no complete results: {_one_line(error)}; run `dvc repro` there") from None
+        raise UserError(f"{revision} has no complete results: {one_line(error)}; run `dvc repro` there") from None
     try:
         predictions, problem = _read_predictions(revision, locked.get(PREDICTIONS_CSV.as_posix())), ""
     except UserError as error:  # Metrics can be compared all the same.
@@ -77,7 +77,7 @@ def _read_predictions(revision: str, md5: str | None) -> pd.DataFrame:
     try:
         content = _read(PREDICTIONS_CSV, revision)
     except Exception as error:  # A remote's library raises what it likes.
-        why = "" if isinstance(error, PathMissingError) else f" ({_one_line(error)})"  # Its text is about git.
+        why = "" if isinstance(error, PathMissingError) else f" ({one_line(error)})"  # Its text is about git.
         raise UserError(
             f"{PREDICTIONS_CSV} of {revision} is neither in the cache nor on a remote{why}: `dvc fetch --all-commits` "
             "brings what a remote has; `dvc repro`, in a clone of that commit if it is an older one, makes it anew"
@@ -103,7 +103,3 @@ def _todays_config() -> dict[str, dict[str, Any]]:
     """The remotes and the cache of now: those of an old revision may not have been there yet."""
     with Repo() as repo:
         return {section: dict(repo.config[section]) for section in ("core", "cache", "remote")}
-
-
-def _one_line(error: Any) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
